@@ -1,0 +1,110 @@
+package analyzer
+
+import (
+	"net/netip"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// LinkType is the number that pcap and pcapng files give to a link layer
+// (LINKTYPE_…). It is wider than gopacket's eight bits on purpose: Linux
+// cooked v2 is 276.
+type LinkType uint32
+
+// The link layers that are decoded.
+const (
+	LinkNull     LinkType = 0   // BSD loopback, address family in the writer's byte order
+	LinkEthernet LinkType = 1   //
+	LinkPPP      LinkType = 9   //
+	LinkRawOld   LinkType = 12  // raw IP as libpcap's DLT_RAW
+	LinkRawBSD   LinkType = 14  // raw IP as OpenBSD's DLT_RAW
+	LinkPPPHDLC  LinkType = 50  // PPP in HDLC-like framing
+	LinkRaw      LinkType = 101 // raw IP, the version nibble tells which
+	LinkCHDLC    LinkType = 104 // Cisco HDLC
+	LinkLoop     LinkType = 108 // OpenBSD loopback, address family in network byte order
+	LinkSLL      LinkType = 113 // Linux cooked capture
+	LinkIPv4     LinkType = 228 // raw IPv4
+	LinkIPv6     LinkType = 229 // raw IPv6
+	LinkSLL2     LinkType = 276 // Linux cooked capture v2
+)
+
+// Skip is the reason why a packet brings no segment to the observer. Each
+// skipped packet is counted under its reason in the capture record.
+type Skip uint8
+
+// The reasons, NotSkipped for packets with a whole TCP header.
+const (
+	NotSkipped    Skip = iota
+	SkipNotIP          // another network protocol (ARP, LLDP, …)
+	SkipNotTCP         // IP, but another transport
+	SkipLink           // this link type, or this form of its header, is not decoded
+	SkipTruncated      // the captured bytes end before the TCP header does
+	SkipMalformed      // a header contradicts itself
+	SkipFragment       // an IP fragment other than the first
+	SkipTunnel         // encapsulation that is not decoded
+	SkipPanic          // a decoder failed; contained to this packet
+	NumSkips      = iota
+)
+
+var skipNames = [NumSkips]string{
+	NotSkipped:    "none",
+	SkipNotIP:     "not-ip",
+	SkipNotTCP:    "not-tcp",
+	SkipLink:      "link-not-decoded",
+	SkipTruncated: "truncated",
+	SkipMalformed: "malformed",
+	SkipFragment:  "fragment",
+	SkipTunnel:    "tunnel-not-decoded",
+	SkipPanic:     "decoder-failure",
+}
+
+// String returns the stable name that the capture record uses.
+func (s Skip) String() string { return skipNames[s] }
+
+// Packet is one captured packet, decoded as far as its bytes allow. Its slices
+// are views of the reader's buffer: they are valid until the next packet is
+// read.
+type Packet struct {
+	Number    uint64            // from 1, over all files of a run, all packets counted
+	Time      statemachine.Time // of the capture
+	CapLen    uint32            // octets captured
+	WireLen   uint32            // octets on the wire, by the capture's record
+	File      uint16            // index into the run's list of files
+	Interface uint16            // pcapng interface within its section, 0 for pcap
+	Link      LinkType
+
+	// Frame holds the captured octets from the first of the link layer on.
+	Frame []byte
+	// NetOff is where the IP header that carries the segment starts in Frame;
+	// meaningful only when IPVersion is not 0.
+	NetOff int
+	// IPVersion is 4 or 6, or 0 when no IP header was found.
+	IPVersion uint8
+	// SegOff is where the TCP header starts in Frame; meaningful when HasTCP.
+	SegOff int
+	// SegLen is the length of TCP header and payload by the IP lengths, on
+	// the wire, in octets: more than was captured where the snaplen cut it.
+	SegLen int
+	// HasTCP tells that a TCP header was reached, whole or cut. Such a
+	// packet has a timeline line; only when Skip is NotSkipped has it a
+	// Segment and a Key too.
+	HasTCP bool
+	// Tunnelled tells that the segment lies inside another IP packet.
+	Tunnelled bool
+	// Fragment tells that the segment is the first fragment of a larger one.
+	Fragment bool
+	Skip     Skip
+
+	Src, Dst netip.AddrPort // of the segment's own IP header
+	Segment  statemachine.Segment
+}
+
+// Source yields packets in file order.
+type Source interface {
+	// Next fills p with the next packet. It returns io.EOF after the last
+	// one, or the error that ended reading; everything readable before the
+	// damage has been returned by then.
+	Next(p *Packet) error
+	// Close frees what the source holds.
+	Close() error
+}

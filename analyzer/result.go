@@ -1,0 +1,143 @@
+package analyzer
+
+import (
+	"net/netip"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// NoteKind tells what a Note carries.
+type NoteKind uint8
+
+// The kinds of notes.
+const (
+	// StepNote: an endpoint moved; the word is final.
+	StepNote NoteKind = iota
+	// ProvisionalNote: an endpoint moved as far as is known now (live and pipes only).
+	ProvisionalNote
+	// ConfirmedNote: an earlier provisional step is now final; Step holds it with its final certainty.
+	ConfirmedNote
+	// WithdrawnNote: an earlier provisional step did not happen; Step holds it as it was said.
+	WithdrawnNote
+	// FindingNote: a rule was noticed.
+	FindingNote
+)
+
+// Note is something to say under a packet: a step or a finding.
+type Note struct {
+	Packet  uint64 // the packet under which it is shown
+	Conn    uint32 // the connection's number, from 1
+	Kind    NoteKind
+	Step    statemachine.Step    // for the step kinds
+	Finding statemachine.Finding // for FindingNote
+}
+
+// RoleReason says why an endpoint counts as the client.
+type RoleReason uint8
+
+// The reasons, the strongest first.
+const (
+	RoleSYN       RoleReason = iota // it sent the first SYN
+	RoleSYNACK                      // its peer sent a SYN-ACK
+	RolePort                        // its peer's port is a well-known service or much lower
+	RoleFirstSeen                   // it was seen first
+)
+
+// String returns a short phrase for the summary.
+func (r RoleReason) String() string {
+	return [...]string{"sent the SYN", "the peer sent SYN-ACK", "by port", "seen first"}[r]
+}
+
+// Verdict is how a connection ended (design: one for each connection).
+type Verdict uint8
+
+// The verdicts.
+const (
+	VerdictNone Verdict = iota
+	VerdictRefused
+	VerdictUnanswered
+	VerdictHalfOpen
+	VerdictClosed
+	VerdictClosedSimultaneously
+	VerdictReset
+	VerdictHalfClosed
+	VerdictTimedOut
+	VerdictOpenAtEnd
+	VerdictTimeWait
+	VerdictMidStreamOpen
+	VerdictMidStreamClosed
+	VerdictScan
+	NumVerdicts = iota
+)
+
+var verdictNames = [NumVerdicts]string{
+	"none", "refused", "unanswered", "half-open", "closed", "closed-simultaneously", "reset", "half-closed",
+	"timed-out", "open-at-end", "time-wait", "mid-stream-open", "mid-stream-closed", "scan",
+}
+
+// String returns the stable name.
+func (v Verdict) String() string { return verdictNames[v] }
+
+// EndpointRecord is one side of a Connection.
+type EndpointRecord struct {
+	Addr            netip.AddrPort
+	ISS             statemachine.Seq
+	HasISS          bool // ISS was captured, or follows from the handshake
+	State           statemachine.State
+	Certainty       statemachine.Certainty // of the last step, Witnessed when there was none
+	Packets         uint64                 // segments that it sent
+	Bytes           uint64                 // payload octets sent, retransmitted ones not counted
+	Retransmissions [statemachine.NumKinds]uint32
+}
+
+// Connection is the record of one TCP connection, written when it has ended
+// or the input has.
+type Connection struct {
+	ID      uint32 // from 1, in the order of first packets
+	Role    RoleReason
+	First   statemachine.Moment
+	Last    statemachine.Moment
+	Ends    [2]EndpointRecord // by statemachine.Side
+	Verdict Verdict
+	Detail  string // one sentence for people, without final period
+	// RTTClient and RTTServer are the halves of the handshake's round trip:
+	// tap to client and back, tap to server and back; 0 when not seen.
+	RTTClient, RTTServer statemachine.Time
+	Findings             map[statemachine.Code]int // nil when there are none
+	Evicted              bool                      // written out early because of a limit
+}
+
+// Capture is the record of the whole input.
+type Capture struct {
+	Files       []string
+	LinkTypes   []LinkType // in order of first appearance
+	Packets     uint64
+	TCP         uint64 // segments given to the observer
+	Skipped     [NumSkips]uint64
+	Drops       uint64 // reported by the capture's own statistics
+	Connections uint64
+	First, Last statemachine.Moment
+	Errors      []string // damage that ended a file early, one line each
+}
+
+// Observation is one TCP packet with all that is said of it.
+type Observation struct {
+	Packet  *Packet
+	Conn    uint32            // the connection's number; 0 when the packet was skipped
+	Side    statemachine.Side // its sender
+	Reading statemachine.Reading
+	Notes   []Note // what is shown under it, in order
+}
+
+// Sink takes the results of a run in their final order: each TCP packet that
+// has a line (only where the run asks for packets), notes of no packet's
+// own (timers) with the packet that follows them, then the connections by
+// their numbers, then the capture.
+type Sink interface {
+	// Packet takes one TCP packet. The observation is valid during the call.
+	Packet(o *Observation) error
+	// Connection takes a connection's record.
+	Connection(c *Connection) error
+	// Capture takes the capture's record; it is the last call.
+	Capture(c *Capture) error
+}

@@ -1,0 +1,104 @@
+package statemachine
+
+// Class is what a segment is in the sequence analysis: at most one for each
+// segment.
+type Class uint8
+
+// The classes.
+const (
+	NoClass Class = iota // not judged: no place in a tracked sequence space
+	New
+	Retransmission
+	OutOfOrder // the first captured copy, late
+	DuplicateFrame
+	NetworkDuplicate
+	KeepAlive
+	KeepAliveACK
+	ZeroWindowProbe
+	ZeroWindowProbeACK
+	WindowUpdate
+	DuplicateACK
+	ChallengeACK
+	TimeWaitACK
+
+	numClasses = iota
+)
+
+var classNames = [numClasses]string{
+	"", "new", "retransmission", "out-of-order", "duplicate-frame", "network-duplicate",
+	"keep-alive", "keep-alive-ack", "zero-window-probe", "zero-window-probe-ack",
+	"window-update", "duplicate-ack", "challenge-ack", "time-wait-ack",
+}
+
+// String returns the stable name, empty for NoClass.
+func (c Class) String() string { return classNames[c] }
+
+// Kind tells retransmissions apart.
+type Kind uint8
+
+// The kinds; NoKind for all that is no retransmission.
+const (
+	NoKind Kind = iota
+	KindRTO
+	KindFast
+	KindTLP
+	KindSYN
+	KindSYNACK
+	KindFIN
+	KindUnknown
+
+	NumKinds = iota
+)
+
+var kindNames = [NumKinds]string{"", "rto", "fast", "tlp", "syn", "syn-ack", "fin", "unknown"}
+
+// String returns the stable name, empty for NoKind.
+func (k Kind) String() string { return kindNames[k] }
+
+// Marks are what else is true of a segment; any number of them.
+type Marks uint16
+
+// The marks.
+const (
+	Spurious        Marks = 1 << iota // sent again though it had arrived
+	GapBefore                         // numbers before it were not captured
+	ACKsUnseen                        // acknowledges numbers that were not captured
+	WindowFull                        // fills the peer's window to its right edge
+	ZeroWindow                        // offers no window
+	PartialOverlap                    // part new, part sent before
+	LostAfterTap                      // passed the tap, but had to be sent again
+	LostBeforeTap                     // the gap was filled by a retransmission
+	NotCaptured                       // the gap was acknowledged without ever being captured
+	OverlapConflict                   // sent again with other octets
+)
+
+var markNames = [...]string{
+	"spurious", "gap-before", "acks-unseen", "window-full", "zero-window", "partial-overlap",
+	"lost-after-tap", "lost-before-tap", "not-captured", "overlap-conflict",
+}
+
+// Names appends the stable names of the set marks to b.
+func (m Marks) Names(b []string) []string {
+	for i, n := range markNames {
+		if m&(1<<i) != 0 {
+			b = append(b, n)
+		}
+	}
+	return b
+}
+
+// Reading is what the sequence analysis says of one segment.
+type Reading struct {
+	RelSeq  int64  // octets from the sender's ISS, following the flow past 2^32; from its first segment in mid-stream
+	RelAck  int64  // likewise from the peer's ISS
+	Repeats uint64 // packet that a retransmission or duplicate repeats, 0 when it was not captured
+	Since   Time   // nanoseconds since that packet
+	Window  uint32 // the receive window offered, scaled where both SYNs carried the option
+	Dups    uint16 // how many duplicate ACKs in a row, counting this one
+	Backoff uint8  // how often the same number was sent before
+	Scaled  bool   // Window is exact: the scale is known or there is none
+	RelOK   bool   // RelSeq and RelAck count from an ISS that was captured or inferred from the handshake
+	Class   Class
+	Kind    Kind
+	Marks   Marks
+}

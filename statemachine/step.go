@@ -1,0 +1,61 @@
+package statemachine
+
+// Time is an instant of the capture's clock: nanoseconds since the Unix epoch.
+// The machine never reads a clock of its own.
+type Time int64
+
+// Moment is a place in the capture: a packet and its time.
+type Moment struct {
+	Packet uint64 // counted from 1 in file order, all packets counted; 0 means none
+	Time   Time
+}
+
+// Certainty is how sure a step is.
+type Certainty uint8
+
+// The degrees of certainty, none first.
+const (
+	// Uncertain marks what the capture cannot tell.
+	Uncertain Certainty = iota
+	// Presumed: nothing contradicts the step and nothing proves it.
+	Presumed
+	// ByTimer: a clock of the endpoint made the step (2MSL, FIN-WAIT-2).
+	ByTimer
+	// Proven: a later segment could not have been sent without it.
+	Proven
+	// Witnessed: the capture shows the segment whose sending is the step.
+	Witnessed
+)
+
+var certaintyNames = [...]string{"unknown", "presumed", "timer", "proven", "witnessed"}
+
+// String returns the word that the outputs use.
+func (c Certainty) String() string {
+	if int(c) < len(certaintyNames) {
+		return certaintyNames[c]
+	}
+	return "invalid"
+}
+
+// Step is one change of state of one endpoint.
+type Step struct {
+	Cause      Moment // the segment that made the endpoint move; for a timer the moment it fired, Packet 0
+	Proof      uint64 // the packet that proves a Proven step, else 0
+	Number     Seq    // see NumberKind
+	NumberKind NumberKind
+	Side       Side
+	From, To   State
+	Event      Event
+	Rule       Rule
+	Certainty  Certainty
+}
+
+// NumberKind says what Step.Number is.
+type NumberKind uint8
+
+// The numbers that a step may bring.
+const (
+	NoNumber  NumberKind = iota
+	ISNNumber            // the initial sequence number that the SYN takes
+	FINNumber            // the number that the FIN takes
+)
