@@ -30,6 +30,10 @@ type Note struct {
 	Kind    NoteKind
 	Step    statemachine.Step    // for the step kinds
 	Finding statemachine.Finding // for FindingNote
+	// Ends are the endpoints of Conn, by statemachine.Side. They are set only
+	// on a note whose Conn is not the observation's own (a timer shown with
+	// the packet that follows it), and valid as long as the observation.
+	Ends *[2]netip.AddrPort
 }
 
 // RoleReason says why an endpoint counts as the client.
