@@ -108,3 +108,18 @@ type Source interface {
 	// Close frees what the source holds.
 	Close() error
 }
+
+// SourceStats is what a source knows of its input beside the packets.
+type SourceStats struct {
+	Files     []string   // names, in the order in which they are read
+	LinkTypes []LinkType // declared by the files, in order of first appearance
+	Drops     uint64     // packets lost by the capturing program, as it says itself
+	Errors    []string   // damage that ended a file early, one line each
+}
+
+// StatsSource is a Source that can tell what it knows of its input so far. The
+// pipeline asks after the last packet.
+type StatsSource interface {
+	Source
+	Stats() SourceStats
+}

@@ -25,8 +25,9 @@ const (
 
 // Note is something to say under a packet: a step or a finding.
 type Note struct {
-	Packet  uint64 // the packet under which it is shown
-	Conn    uint32 // the connection's number, from 1
+	Packet  uint64            // the packet under which it is shown
+	Conn    uint32            // the connection's number, from 1
+	Ends    [2]netip.AddrPort // the connection's endpoints, by statemachine.Side
 	Kind    NoteKind
 	Step    statemachine.Step    // for the step kinds
 	Finding statemachine.Finding // for FindingNote
@@ -97,7 +98,7 @@ type EndpointRecord struct {
 // Connection is the record of one TCP connection, written when it has ended
 // or the input has.
 type Connection struct {
-	ID      uint32 // from 1, in the order of first packets
+	ID      uint32 // from 1, in the order in which the connections were recognised
 	Role    RoleReason
 	First   statemachine.Moment
 	Last    statemachine.Moment
@@ -120,11 +121,14 @@ type Capture struct {
 	Skipped     [NumSkips]uint64
 	Drops       uint64 // reported by the capture's own statistics
 	Connections uint64
+	Evicted     uint64 // connections written out early because of a limit
 	First, Last statemachine.Moment
 	Errors      []string // damage that ended a file early, one line each
 }
 
-// Observation is one TCP packet with all that is said of it.
+// Observation is one TCP packet with all that is said of it. When the run does
+// not ask for packets, or for what is settled only when the input ends, Packet
+// is nil and only Notes counts.
 type Observation struct {
 	Packet  *Packet
 	Conn    uint32            // the connection's number; 0 when the packet was skipped
@@ -136,9 +140,10 @@ type Observation struct {
 // Sink takes the results of a run in their final order: each TCP packet that
 // has a line (only where the run asks for packets), notes of no packet's
 // own (timers) with the packet that follows them, then the connections by
-// their numbers, then the capture.
+// their numbers, then the capture. Options.Wants says what it is given.
 type Sink interface {
-	// Packet takes one TCP packet. The observation is valid during the call.
+	// Packet takes one TCP packet, or the notes of one packet without the
+	// packet. The observation is valid during the call.
 	Packet(o *Observation) error
 	// Connection takes a connection's record.
 	Connection(c *Connection) error
