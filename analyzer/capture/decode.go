@@ -1,0 +1,73 @@
+package capture
+
+import (
+	"github.com/google/gopacket/layers"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+)
+
+// Decoder turns frames into packets. It keeps gopacket's layer structs between
+// packets, so that decoding allocates nothing; it is not safe for use by two
+// goroutines. The zero value is ready.
+//
+// gopacket's layers are used by DecodeFromBytes for the fixed headers only. Each
+// is handed a header that it cannot refuse, because its refusals lose packets
+// that can be read: bad or cut options, length 0 of offloaded packets, IPv6
+// extension headers. What follows a fixed header is walked here.
+type Decoder struct {
+	eth  layers.Ethernet
+	vlan layers.Dot1Q
+	ip4  layers.IPv4
+	ip6  layers.IPv6
+	tcp  layers.TCP
+
+	scratch [40]byte // a fixed header, mended for gopacket
+	mute    feedback
+}
+
+// feedback takes gopacket's remark that a packet is cut, which is of no use
+// here: lengths are compared in the open.
+type feedback struct{}
+
+// SetTruncated does nothing.
+func (feedback) SetTruncated() {}
+
+// Decode fills the decoded part of p from p.Frame, p.Link, and p.WireLen, and
+// leaves Number, Time, CapLen, File and Interface alone. Every byte string is
+// survived: p.Skip says what kept a packet from giving a segment.
+func (d *Decoder) Decode(p *analyzer.Packet) {
+	clearDecoded(p)
+	defer contain(p)
+	d.link(p)
+}
+
+// clearDecoded forgets what an earlier packet left in p.
+func clearDecoded(p *analyzer.Packet) {
+	*p = analyzer.Packet{
+		Number: p.Number, Time: p.Time, CapLen: p.CapLen, WireLen: p.WireLen,
+		File: p.File, Interface: p.Interface, Link: p.Link, Frame: p.Frame,
+	}
+}
+
+// contain keeps a decoder's panic to the packet that caused it.
+func contain(p *analyzer.Packet) {
+	if recover() != nil {
+		clearDecoded(p)
+		p.Skip = analyzer.SkipPanic
+	}
+}
+
+// wireEnd returns the offset in p.Frame at which the frame ended on the wire.
+// Records that claim fewer octets on the wire than were captured are not
+// believed.
+func wireEnd(p *analyzer.Packet) int {
+	return max(int(p.WireLen), len(p.Frame))
+}
+
+// be16 reads two octets in network byte order.
+func be16(b []byte) uint16 { return uint16(b[0])<<8 | uint16(b[1]) }
+
+// be32 reads four octets in network byte order.
+func be32(b []byte) uint32 {
+	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+}

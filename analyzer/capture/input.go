@@ -1,0 +1,166 @@
+package capture
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// sniffLen is how many octets tell a file's kind.
+const sniffLen = 64
+
+// maxZstdWindow bounds the memory that a zstd frame may ask for, in octets; it
+// is the window of zstd --long.
+const maxZstdWindow = 128 << 20
+
+// newRecords finds out what r holds, by its first octets and not by its name,
+// and returns the reader of its records. Compressed data are unpacked once.
+// release, never nil, frees the decompressor.
+func newRecords(r io.Reader, name string) (rec records, release func(), err error) {
+	release = func() {}
+	b := newBlocks(r)
+	packed := ""
+	head := b.view(sniffLen)
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		packed = "gzip"
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, release, &Error{File: name, Offset: NoOffset, Reason: "the gzip header is damaged: " + err.Error()}
+		}
+		b = newBlocks(unpacked{z, packed})
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		packed = "zstd"
+		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxZstdWindow))
+		if err != nil {
+			return nil, release, &Error{File: name, Offset: NoOffset, Reason: "the zstd header is damaged: " + err.Error()}
+		}
+		release = z.Close
+		b = newBlocks(unpacked{z, packed})
+	}
+	rec, err = formatOf(stream{blocks: b, name: name}, packed)
+	return rec, release, err
+}
+
+// unpacked is a decompressor that says whose data are damaged.
+type unpacked struct {
+	r      io.Reader
+	format string
+}
+
+// Read reads unpacked data.
+func (u unpacked) Read(b []byte) (int, error) {
+	n, err := u.r.Read(b)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("the %s data are damaged: %w", u.format, err)
+	}
+	return n, err
+}
+
+// Read hands on what is buffered, then reads the stream, so that a decompressor
+// can take over from the sniffing.
+func (b *blocks) Read(p []byte) (int, error) {
+	v := b.view(1)
+	if len(v) == 0 {
+		if err := b.cause(); err != nil {
+			return 0, err
+		}
+		return 0, io.EOF
+	}
+	n := copy(p, b.buf[b.start:b.end])
+	b.take(n)
+	return n, nil
+}
+
+// formatOf chooses the reader by the magic number.
+func formatOf(s stream, packed string) (records, error) {
+	head := s.view(sniffLen)
+	fail := func(reason string) (records, error) {
+		return nil, &Error{File: s.name, Offset: NoOffset, Reason: reason}
+	}
+	switch {
+	case len(head) == 0 && s.cause() != nil:
+		return fail(openReason(s.cause()))
+	case len(head) == 0 && packed == "":
+		return fail("the file is empty")
+	case len(head) == 0:
+		return fail("the file is empty once unpacked (" + packed + ")")
+	case len(head) >= 4 && pcapOrder(head) != nil:
+		return newPcap(s)
+	case bytes.HasPrefix(head, []byte{0x0a, 0x0d, 0x0d, 0x0a}):
+		return newPcapng(s)
+	}
+	reason := "not a capture file"
+	if packed != "" {
+		reason = "no capture file inside the " + packed + " data"
+	}
+	return fail(reason + " (" + looksLike(head) + ")")
+}
+
+// looksLike says what the first octets of a file that is no capture suggest.
+func looksLike(head []byte) string {
+	for _, k := range []struct{ magic, name string }{
+		{"\x7fELF", "it looks like an ELF program"},
+		{"\x1f\x8b", "it looks like gzip data"},
+		{"\x28\xb5\x2f\xfd", "it looks like zstd data"},
+		{"\xfd7zXZ\x00", "it looks like xz data; unpack it first"},
+		{"BZh", "it looks like bzip2 data; unpack it first"},
+		{"\x04\x22\x4d\x18", "it looks like lz4 data; unpack it first"},
+		{"PK\x03\x04", "it looks like a zip archive; unpack it first"},
+		{"7z\xbc\xaf\x27\x1c", "it looks like a 7-zip archive; unpack it first"},
+		{"snoop\x00\x00\x00", "it looks like a snoop capture, which is not read; editcap converts it"},
+		{"GMBU", "it looks like a Network Monitor capture, which is not read; editcap converts it"},
+		{"btsnoop\x00", "it looks like a Bluetooth capture"},
+		{"%PDF", "it looks like a PDF document"},
+		{"\x89PNG", "it looks like a PNG image"},
+		{"\xff\xd8\xff", "it looks like a JPEG image"},
+		{"<!DOCTYPE", "it looks like an HTML page"},
+		{"<html", "it looks like an HTML page"},
+	} {
+		if bytes.HasPrefix(head, []byte(k.magic)) {
+			return k.name
+		}
+	}
+	if isText(head) {
+		return "it looks like text"
+	}
+	if len(bytes.Trim(head, "\x00")) == 0 {
+		return "it starts with zeros"
+	}
+	return fmt.Sprintf("it starts with % x", head[:min(len(head), 4)])
+}
+
+// isText reports whether b is printable UTF-8, its last character perhaps cut.
+func isText(b []byte) bool {
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			return !utf8.FullRune(b)
+		}
+		if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
+
+// openFile opens a file for reading; a directory is refused here, since reading
+// is where the system would.
+func openFile(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err == nil {
+		if info, serr := f.Stat(); serr == nil && info.IsDir() {
+			f.Close()
+			return nil, &Error{File: path, Offset: NoOffset, Reason: "is a directory, not a capture file"}
+		}
+		return f, nil
+	}
+	return nil, &Error{File: path, Offset: NoOffset, Reason: openReason(err)}
+}

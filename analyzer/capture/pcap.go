@@ -1,0 +1,117 @@
+package capture
+
+import (
+	"encoding/binary"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// Magic numbers of pcap files, as they read in the writer's byte order.
+const (
+	pcapMicro    = 0xa1b2c3d4
+	pcapNano     = 0xa1b23c4d
+	pcapModified = 0xa1b2cd34 // Kuznetzov's: eight octets more in each record header
+)
+
+// Sizes in pcap files, in octets.
+const (
+	pcapFileHeader     = 24
+	pcapRecordHeader   = 16
+	pcapModifiedHeader = 24
+)
+
+// linkTypeMask takes the link type out of its field, whose upper bits tell the
+// length of the frame check sequence.
+const linkTypeMask = 0x03ffffff
+
+// pcap reads the records of a pcap file.
+type pcap struct {
+	stream
+	link      analyzer.LinkType
+	header    int   // octets of a record header
+	fraction  int64 // nanoseconds in a unit of the second time field
+	bound     uint32
+	lenFirst  bool // the wire length stands before the captured length
+	mayBeSwap bool // either may stand first: the captured one is the smaller
+}
+
+// pcapOrder returns the byte order in which a file starts with one of pcap's
+// magic numbers, or nil when it does not.
+func pcapOrder(magic []byte) binary.ByteOrder {
+	for _, o := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+		switch o.Uint32(magic) {
+		case pcapMicro, pcapNano, pcapModified:
+			return o
+		}
+	}
+	return nil
+}
+
+// newPcap reads the file header, whose magic number is known to be one of
+// pcap's.
+func newPcap(s stream) (records, error) {
+	h := s.view(pcapFileHeader)
+	if len(h) < pcapFileHeader {
+		return nil, s.short("the file header", pcapFileHeader, len(h))
+	}
+	s.order = pcapOrder(h)
+	r := &pcap{header: pcapRecordHeader, fraction: 1000}
+	switch s.order.Uint32(h) {
+	case pcapNano:
+		r.fraction = 1
+	case pcapModified:
+		r.header = pcapModifiedHeader
+	}
+	major, minor := s.order.Uint16(h[4:]), s.order.Uint16(h[6:])
+	if major != 2 {
+		return nil, s.damage(4, "pcap version %d.%d is not known (only 2.x)", major, minor)
+	}
+	// Before 2.3 the lengths stood in the other order; 2.3 was written both ways.
+	r.lenFirst, r.mayBeSwap = minor < 3, minor == 3
+	r.bound = min(max(s.order.Uint32(h[16:]), minRecordBound), maxRecordBound)
+	r.link = analyzer.LinkType(s.order.Uint32(h[20:]) & linkTypeMask)
+	s.take(pcapFileHeader)
+	r.stream = s
+	return r, nil
+}
+
+// next reads the next record.
+func (r *pcap) next(p *analyzer.Packet) error {
+	h, err := r.stream.header("the record header", r.header)
+	if err != nil {
+		return err
+	}
+	var second, fraction, captured, wire uint32
+	if r.order == binary.LittleEndian {
+		second, fraction = binary.LittleEndian.Uint32(h), binary.LittleEndian.Uint32(h[4:])
+		captured, wire = binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:])
+	} else {
+		second, fraction, captured, wire = be32(h), be32(h[4:]), be32(h[8:]), be32(h[12:])
+	}
+	if r.lenFirst || r.mayBeSwap && captured > wire {
+		captured, wire = wire, captured
+	}
+	if captured > r.bound {
+		return r.damage(r.off, "the record length %d is implausible (at most %d)", captured, r.bound)
+	}
+	n := r.header + int(captured)
+	b := r.view(n)
+	if len(b) < n {
+		if r.cause() != nil {
+			return r.short("the record", n, len(b))
+		}
+		return r.damage(r.off, "the record is cut short (the header promises %s, %d are left)",
+			octets(int(captured)), len(b)-r.header)
+	}
+	r.take(n)
+	r.packets++
+	p.Time = statemachine.Time(int64(second)*1e9 + int64(fraction)*r.fraction)
+	p.CapLen, p.WireLen = captured, wire
+	p.Interface, p.Link = 0, r.link
+	p.Frame = b[r.header:n:n]
+	return nil
+}
+
+// drops returns 0: pcap files do not tell.
+func (r *pcap) drops() uint64 { return 0 }

@@ -1,0 +1,74 @@
+package capture
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// Bounds for lengths that a file claims, in octets.
+const (
+	// minRecordBound is what every writer may use: libpcap's largest snaplen.
+	minRecordBound = 256 << 10
+	// maxRecordBound is beyond any frame of a link layer decoded here.
+	maxRecordBound = 16 << 20
+)
+
+// records reads the frames of one capture file. next fills Time, WireLen,
+// CapLen, Interface, Link and Frame of p, and returns io.EOF at the file's
+// proper end or *Error at damage.
+type records interface {
+	next(p *analyzer.Packet) error
+	// drops returns how many packets the capture says that it lost.
+	drops() uint64
+}
+
+// stream is what the readers of both formats share.
+type stream struct {
+	*blocks
+	name    string
+	order   binary.ByteOrder
+	packets uint64 // read so far
+}
+
+// damage returns the error for the record that starts at off.
+func (s *stream) damage(off int64, format string, args ...any) *Error {
+	return &Error{File: s.name, Offset: off, Packet: s.packets, Reason: fmt.Sprintf(format, args...)}
+}
+
+// short returns the error for what, of n octets, of which only have are there.
+func (s *stream) short(what string, n, have int) error {
+	if err := s.cause(); err != nil {
+		return s.damage(s.off+int64(have), "reading failed: %s", openReason(err))
+	}
+	return s.damage(s.off, "%s is cut short (%s needed, %d left)", what, octets(n), have)
+}
+
+// header returns a view of the n octets of a record header. At the end of the
+// stream it returns io.EOF, and *Error when the header is not whole.
+func (s *stream) header(what string, n int) ([]byte, error) {
+	b := s.view(n)
+	switch {
+	case len(b) == n:
+		return b, nil
+	case len(b) == 0 && s.cause() == nil:
+		return nil, io.EOF
+	}
+	return nil, s.short(what, n, len(b))
+}
+
+// nanoseconds converts ticks of 1/perSecond s to nanoseconds, in 128 bits, and
+// stops at the largest Time.
+func nanoseconds(ticks, perSecond uint64) statemachine.Time {
+	hi, lo := bits.Mul64(ticks, 1e9)
+	if hi >= perSecond {
+		return math.MaxInt64
+	}
+	q, _ := bits.Div64(hi, lo, perSecond)
+	return statemachine.Time(min(q, math.MaxInt64))
+}

@@ -1,0 +1,237 @@
+// Package capture reads packets from capture files: pcap and pcapng, plain or
+// packed by gzip or zstd, from files or a pipe. It decodes them down to the TCP
+// segment. It is the only package of the program that imports gopacket.
+//
+// The record readers are this package's own, since pcapgo's lose data without a
+// word (a cut last record, binary time resolutions, a second link type, lengths
+// beyond the snaplen). The headers are decoded by gopacket's layers, each from
+// one place here that mends what they refuse or misread.
+package capture
+
+import (
+	"errors"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+)
+
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
+// stdinName is how messages call standard input.
+const stdinName = "standard input"
+
+// maxErrors bounds the errors that are kept for one run, so that a hostile
+// input cannot fill the memory; the rest are counted.
+const maxErrors = 1000
+
+// Source reads several captures as one, in the order given. Damage in one file
+// does not keep the next from being read: it is collected, see Errors. A
+// Source is not safe for use by two goroutines.
+type Source struct {
+	paths   []string
+	stdin   io.Reader
+	decoder Decoder
+
+	next    int // index of the file to open next
+	file    uint16
+	name    string
+	closer  io.Closer // of the current file, nil for standard input
+	release func()    // of the current file's decompressor
+	records records   // of the current file, nil between files
+
+	packets uint64
+	dropped uint64 // by the files that are done
+	links   []analyzer.LinkType
+	unknown []analyzer.LinkType // of the current file, told once each
+	errs    []*Error
+	more    int // errors beyond maxErrors
+}
+
+var _ analyzer.Source = (*Source)(nil)
+
+// Open returns a source of one file, or of standard input where path is "-".
+// Unlike OpenAll it fails at once when the file cannot be opened or is no
+// capture, by *Error.
+func Open(path string) (*Source, error) {
+	s := OpenAll([]string{path}, os.Stdin)
+	if err := s.advance(); err != nil && s.records == nil {
+		s.Close()
+		if len(s.errs) > 0 {
+			return nil, s.errs[0]
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// OpenAll returns a source of the files named by paths, "-" standing for stdin.
+// Files are opened one at a time, when reading reaches them; those that fail
+// are left out and reported by Errors. Paths beyond the 65,536th cannot be
+// numbered and are reported likewise.
+func OpenAll(paths []string, stdin io.Reader) *Source {
+	return &Source{paths: slices.Clone(paths), stdin: stdin, release: func() {}}
+}
+
+// Rereadable reports whether every path is a regular file, so that the same
+// packets can be read twice by calling OpenAll twice. It is false for pipes,
+// devices, "-", and what cannot be looked at.
+func Rereadable(paths []string) bool {
+	for _, p := range paths {
+		if p == Stdin {
+			return false
+		}
+		if info, err := os.Stat(p); err != nil || !info.Mode().IsRegular() {
+			return false
+		}
+	}
+	return true
+}
+
+// Next fills p with the next packet of the files, decoded. It returns io.EOF
+// after the last packet of the last file, also when some were damaged: Errors
+// tells. The slices of p are valid until the next call.
+func (s *Source) Next(p *analyzer.Packet) error {
+	for {
+		if s.records == nil {
+			if err := s.advance(); err != nil {
+				return err
+			}
+		}
+		err := s.records.next(p)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, io.EOF) {
+			s.report(err)
+		}
+		s.finish()
+	}
+	s.packets++
+	p.Number, p.File = s.packets, s.file
+	s.seen(p.Link)
+	s.decoder.Decode(p)
+	return nil
+}
+
+// advance opens the next file that can be opened; io.EOF when there is none.
+func (s *Source) advance() error {
+	for s.next < len(s.paths) {
+		path := s.paths[s.next]
+		s.file = uint16(s.next)
+		s.next++
+		s.unknown = s.unknown[:0]
+		if err := s.open(path); err != nil {
+			s.report(err)
+			s.finish()
+			continue
+		}
+		return nil
+	}
+	return io.EOF
+}
+
+// open opens one file.
+func (s *Source) open(path string) error {
+	if s.next > 1<<16 {
+		return &Error{File: path, Offset: NoOffset, Reason: "more than 65536 files in one run"}
+	}
+	var r io.Reader
+	if path == Stdin {
+		s.name, r = stdinName, s.stdin
+	} else {
+		f, err := openFile(path)
+		if err != nil {
+			return err
+		}
+		s.name, r, s.closer = path, f, f
+	}
+	var err error
+	s.records, s.release, err = newRecords(r, s.name)
+	if err != nil {
+		s.records = nil
+	}
+	return err
+}
+
+// finish closes the current file.
+func (s *Source) finish() {
+	if s.records != nil {
+		s.dropped += s.records.drops()
+		s.records = nil
+	}
+	s.release()
+	s.release = func() {}
+	if s.closer != nil {
+		s.closer.Close() // opened for reading only: nothing can be lost
+		s.closer = nil
+	}
+}
+
+// seen notes the link type of a packet: those that are not decoded are an
+// error, told once in each file.
+func (s *Source) seen(l analyzer.LinkType) {
+	if n := len(s.links); n == 0 || s.links[n-1] != l {
+		if !slices.Contains(s.links, l) {
+			s.links = append(s.links, l)
+		}
+	}
+	if !decodes(l) && !slices.Contains(s.unknown, l) {
+		s.unknown = append(s.unknown, l)
+		s.report(&Error{File: s.name, Offset: NoOffset, Reason: linkReason(l)})
+	}
+}
+
+// report keeps an error.
+func (s *Source) report(err error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{File: s.name, Offset: NoOffset, Reason: openReason(err)}
+	}
+	if len(s.errs) >= maxErrors {
+		s.more++
+		return
+	}
+	s.errs = append(s.errs, e)
+}
+
+// Close frees the file that is open.
+func (s *Source) Close() error {
+	s.finish()
+	s.next = len(s.paths)
+	return nil
+}
+
+// Errors returns what went wrong so far, in the order in which it was met.
+func (s *Source) Errors() []*Error { return slices.Clone(s.errs) }
+
+// LinkTypes returns the link types of the packets read so far, in the order of
+// their first packets.
+func (s *Source) LinkTypes() []analyzer.LinkType { return slices.Clone(s.links) }
+
+// Drops returns how many packets the captures themselves report as lost while
+// they were recorded.
+func (s *Source) Drops() uint64 {
+	n := s.dropped
+	if s.records != nil {
+		n += s.records.drops()
+	}
+	return n
+}
+
+// Describe fills what a source knows of the capture record: Files, LinkTypes,
+// Drops and Errors.
+func (s *Source) Describe(c *analyzer.Capture) {
+	c.Files = slices.Clone(s.paths)
+	c.LinkTypes = s.LinkTypes()
+	c.Drops = s.Drops()
+	c.Errors = nil
+	for _, e := range s.errs {
+		c.Errors = append(c.Errors, e.Error())
+	}
+	if s.more > 0 {
+		c.Errors = append(c.Errors, moreReason(s.more))
+	}
+}
