@@ -12,6 +12,11 @@ const (
 	etherVLAN9200 = 0x9200 // likewise
 	etherTEB      = 0x6558 // transparent Ethernet bridging
 	etherNSH      = 0x894f // RFC 8300
+	etherTRILL    = 0x22f3 // RFC 6325
+	etherMACsec   = 0x88e5 // IEEE 802.1AE
+	etherPBB      = 0x88e7 // IEEE 802.1ah
+	etherVNTag    = 0x8926 // Cisco VN-tag
+	etherETag     = 0x893f // IEEE 802.1BR
 	maxLength8023 = 1500   // up to here the type field is IEEE 802.3's length
 )
 
@@ -112,7 +117,8 @@ func (d *Decoder) etherType(p *analyzer.Packet, t layers.EthernetType, off int) 
 			}
 			t, off = d.vlan.Type, off+vlanLen
 		case layers.EthernetTypeMPLSUnicast, layers.EthernetTypeMPLSMulticast,
-			layers.EthernetTypePPPoESession, etherTEB, etherNSH:
+			layers.EthernetTypePPPoESession, etherTEB, etherNSH, etherTRILL, etherMACsec, etherPBB,
+			etherVNTag, etherETag:
 			p.Skip = analyzer.SkipTunnel
 			return
 		default:

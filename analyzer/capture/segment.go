@@ -14,26 +14,26 @@ const tcpLen = 20
 // end on the wire, which may lie behind the captured octets.
 func (d *Decoder) segment(p *analyzer.Packet, off, end int) {
 	p.HasTCP, p.SegOff, p.SegLen = true, off, max(end-off, 0)
-	b := p.Frame[min(off, len(p.Frame)):max(min(end, len(p.Frame)), min(off, len(p.Frame)))]
+	b := p.Frame[min(off, len(p.Frame)):]
+	b = b[:min(len(b), p.SegLen)]
 	if len(b) >= 4 {
 		p.Src = netip.AddrPortFrom(p.Src.Addr(), be16(b))
 		p.Dst = netip.AddrPortFrom(p.Dst.Addr(), be16(b[2:]))
 	}
-	switch {
-	case p.SegLen < tcpLen:
-		p.Skip = analyzer.SkipMalformed
-		return
-	case len(b) < tcpLen:
+	if len(b) < tcpLen {
 		p.Skip = analyzer.SkipTruncated
-		return
-	}
-	n := int(b[12]>>4) * 4
-	if n < tcpLen || n > p.SegLen {
-		p.Skip = analyzer.SkipMalformed
+		if p.SegLen < tcpLen && !p.Fragment { // in a fragment the header goes on in the next
+			p.Skip = analyzer.SkipMalformed
+		}
 		return
 	}
 	d.fixedTCP(p, b)
-	p.Segment.Len = statemachine.Size(p.SegLen - n)
+	n := int(b[12]>>4) * 4
+	if n < tcpLen || n > p.SegLen && !p.Fragment {
+		p.Skip = analyzer.SkipMalformed
+		return
+	}
+	p.Segment.Len = statemachine.Size(max(p.SegLen-n, 0))
 	if n > tcpLen {
 		options(&p.Segment.Options, b[tcpLen:min(n, len(b))], n-tcpLen)
 	}

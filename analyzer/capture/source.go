@@ -50,7 +50,7 @@ type Source struct {
 	more    int // errors beyond maxErrors
 }
 
-var _ analyzer.Source = (*Source)(nil)
+var _ analyzer.StatsSource = (*Source)(nil)
 
 // Open returns a source of one file, or of standard input where path is "-".
 // Unlike OpenAll it fails at once when the file cannot be opened or is no
@@ -207,13 +207,8 @@ func (s *Source) Close() error {
 // Errors returns what went wrong so far, in the order in which it was met.
 func (s *Source) Errors() []*Error { return slices.Clone(s.errs) }
 
-// LinkTypes returns the link types of the packets read so far, in the order of
-// their first packets.
-func (s *Source) LinkTypes() []analyzer.LinkType { return slices.Clone(s.links) }
-
-// Drops returns how many packets the captures themselves report as lost while
-// they were recorded.
-func (s *Source) Drops() uint64 {
+// drops returns how many packets the captures themselves report as lost.
+func (s *Source) drops() uint64 {
 	n := s.dropped
 	if s.records != nil {
 		n += s.records.drops()
@@ -221,17 +216,14 @@ func (s *Source) Drops() uint64 {
 	return n
 }
 
-// Describe fills what a source knows of the capture record: Files, LinkTypes,
-// Drops and Errors.
-func (s *Source) Describe(c *analyzer.Capture) {
-	c.Files = slices.Clone(s.paths)
-	c.LinkTypes = s.LinkTypes()
-	c.Drops = s.Drops()
-	c.Errors = nil
+// Stats returns what the source knows of its input so far.
+func (s *Source) Stats() analyzer.SourceStats {
+	st := analyzer.SourceStats{Files: slices.Clone(s.paths), LinkTypes: slices.Clone(s.links), Drops: s.drops()}
 	for _, e := range s.errs {
-		c.Errors = append(c.Errors, e.Error())
+		st.Errors = append(st.Errors, e.Error())
 	}
 	if s.more > 0 {
-		c.Errors = append(c.Errors, moreReason(s.more))
+		st.Errors = append(st.Errors, moreReason(s.more))
 	}
+	return st
 }
