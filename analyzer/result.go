@@ -31,10 +31,6 @@ type Note struct {
 	Kind    NoteKind
 	Step    statemachine.Step    // for the step kinds
 	Finding statemachine.Finding // for FindingNote
-	// Ends are the endpoints of Conn, by statemachine.Side. They are set only
-	// on a note whose Conn is not the observation's own (a timer shown with
-	// the packet that follows it), and valid as long as the observation.
-	Ends *[2]netip.AddrPort
 }
 
 // RoleReason says why an endpoint counts as the client.
@@ -47,11 +43,6 @@ const (
 	RolePort                        // its peer's port is a well-known service or much lower
 	RoleFirstSeen                   // it was seen first
 )
-
-// String returns a short phrase for the summary.
-func (r RoleReason) String() string {
-	return [...]string{"sent the SYN", "the peer sent SYN-ACK", "by port", "seen first"}[r]
-}
 
 // Verdict is how a connection ended (design: one for each connection).
 type Verdict uint8
