@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -11,8 +12,16 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// sniffLen is how many octets tell a file's kind.
-const sniffLen = 64
+// How many octets tell a file's kind: the first tell captures and packed data,
+// and no more are asked for, since a pipe may be slow to give them; the second
+// tell what a file that is no capture looks like.
+const (
+	magicLen = 4
+	sniffLen = 64
+)
+
+// unpackBuffer is how much packed data a decompressor is given at once.
+const unpackBuffer = 128 << 10
 
 // maxZstdWindow bounds the memory that a zstd frame may ask for, in octets; it
 // is the window of zstd --long.
@@ -25,11 +34,11 @@ func newRecords(r io.Reader, name string) (rec records, release func(), err erro
 	release = func() {}
 	b := newBlocks(r)
 	packed := ""
-	head := b.view(sniffLen)
+	head := b.view(magicLen)
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		packed = "gzip"
-		z, err := gzip.NewReader(b)
+		z, err := gzip.NewReader(bufio.NewReaderSize(b, unpackBuffer))
 		if err != nil {
 			return nil, release, &Error{File: name, Offset: NoOffset, Reason: "the gzip header is damaged: " + err.Error()}
 		}
@@ -80,7 +89,7 @@ func (b *blocks) Read(p []byte) (int, error) {
 
 // formatOf chooses the reader by the magic number.
 func formatOf(s stream, packed string) (records, error) {
-	head := s.view(sniffLen)
+	head := s.view(magicLen)
 	fail := func(reason string) (records, error) {
 		return nil, &Error{File: s.name, Offset: NoOffset, Reason: reason}
 	}
@@ -91,7 +100,7 @@ func formatOf(s stream, packed string) (records, error) {
 		return fail("the file is empty")
 	case len(head) == 0:
 		return fail("the file is empty once unpacked (" + packed + ")")
-	case len(head) >= 4 && pcapOrder(head) != nil:
+	case len(head) == magicLen && pcapOrder(head) != nil:
 		return newPcap(s)
 	case bytes.HasPrefix(head, []byte{0x0a, 0x0d, 0x0d, 0x0a}):
 		return newPcapng(s)
@@ -100,7 +109,7 @@ func formatOf(s stream, packed string) (records, error) {
 	if packed != "" {
 		reason = "no capture file inside the " + packed + " data"
 	}
-	return fail(reason + " (" + looksLike(head) + ")")
+	return fail(reason + " (" + looksLike(s.view(sniffLen)) + ")")
 }
 
 // looksLike says what the first octets of a file that is no capture suggest.

@@ -29,7 +29,7 @@ const linkTypeMask = 0x03ffffff
 type pcap struct {
 	stream
 	link      analyzer.LinkType
-	header    int   // octets of a record header
+	headerLen int   // octets of a record header
 	fraction  int64 // nanoseconds in a unit of the second time field
 	bound     uint32
 	lenFirst  bool // the wire length stands before the captured length
@@ -56,12 +56,12 @@ func newPcap(s stream) (records, error) {
 		return nil, s.short("the file header", pcapFileHeader, len(h))
 	}
 	s.order = pcapOrder(h)
-	r := &pcap{header: pcapRecordHeader, fraction: 1000}
+	r := &pcap{headerLen: pcapRecordHeader, fraction: 1000}
 	switch s.order.Uint32(h) {
 	case pcapNano:
 		r.fraction = 1
 	case pcapModified:
-		r.header = pcapModifiedHeader
+		r.headerLen = pcapModifiedHeader
 	}
 	major, minor := s.order.Uint16(h[4:]), s.order.Uint16(h[6:])
 	if major != 2 {
@@ -78,7 +78,7 @@ func newPcap(s stream) (records, error) {
 
 // next reads the next record.
 func (r *pcap) next(p *analyzer.Packet) error {
-	h, err := r.stream.header("the record header", r.header)
+	h, err := r.header("the record header", r.headerLen)
 	if err != nil {
 		return err
 	}
@@ -95,21 +95,21 @@ func (r *pcap) next(p *analyzer.Packet) error {
 	if captured > r.bound {
 		return r.damage(r.off, "the record length %d is implausible (at most %d)", captured, r.bound)
 	}
-	n := r.header + int(captured)
+	n := r.headerLen + int(captured)
 	b := r.view(n)
 	if len(b) < n {
 		if r.cause() != nil {
 			return r.short("the record", n, len(b))
 		}
 		return r.damage(r.off, "the record is cut short (the header promises %s, %d are left)",
-			octets(int(captured)), len(b)-r.header)
+			octets(int(captured)), len(b)-r.headerLen)
 	}
 	r.take(n)
 	r.packets++
 	p.Time = statemachine.Time(int64(second)*1e9 + int64(fraction)*r.fraction)
 	p.CapLen, p.WireLen = captured, wire
 	p.Interface, p.Link = 0, r.link
-	p.Frame = b[r.header:n:n]
+	p.Frame = b[r.headerLen:n:n]
 	return nil
 }
 
