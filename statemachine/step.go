@@ -39,9 +39,16 @@ func (c Certainty) String() string {
 
 // Step is one change of state of one endpoint.
 type Step struct {
-	Cause      Moment // the segment that made the endpoint move; for a timer the moment it fired, Packet 0
-	Proof      uint64 // the packet that proves a Proven step, else 0
-	Number     Seq    // see NumberKind
+	// Cause is the segment that made the endpoint move; for a timer Packet is
+	// 0 and Time is when it fired.
+	Cause Moment
+	// Place is the packet behind which the step stands in the order of its
+	// endpoint's doings: the cause, or a later segment that the endpoint sent
+	// before the cause reached it.
+	Place uint64
+	// Proof is the packet that proves a Proven step, else 0.
+	Proof      uint64
+	Number     Seq // what it is, NumberKind says
 	NumberKind NumberKind
 	Side       Side
 	From, To   State

@@ -1,0 +1,448 @@
+package statemachine
+
+// This file finds the arrivals at one end: which segments of the peer had an
+// effect on its state, and where. RFC 9293 §3.10.7 says what the effect is;
+// the transition table holds it.
+
+// The order of the effects of one segment (RFC 9293 §3.10.7.4: step 2 RST,
+// step 4 SYN, step 5 ACK, step 8 FIN).
+const (
+	orderRST = iota
+	orderSYN
+	orderACK
+	orderFIN
+)
+
+// findArrivals lists the arrivals at y.
+func (r *resolution) findArrivals(y Side) {
+	r.unseenDepartures(y)
+	if r.c.flags&sawSYN != 0 {
+		r.arrivalsOfSYN(y)
+		r.arrivalOfSYNACK(y)
+		r.arrivalOfThirdACK(y)
+	}
+	r.arrivalOfACKOfFIN(y)
+	r.arrivalOfFIN(y)
+	r.arrivalsOfRST(y)
+}
+
+// add enters an arrival.
+func (r *resolution) add(pos, cause, order int, ev Event, proof int) {
+	r.arrivals = append(r.arrivals, arrival{pos: pos, cause: cause, order: order, event: ev, proof: proof})
+}
+
+// unseenDepartures places what y sent before the tap could see it: a FIN
+// whose number is used up before the first captured FIN, a SYN that its own
+// SYN-ACK overtook.
+func (r *resolution) unseenDepartures(y Side) {
+	e := &r.ends[y]
+	if end, first, _ := r.fin(y); first > 0 && !e.is(hasFIN) {
+		for k := 0; k < first; k++ {
+			if o := &r.log[k]; r.from(y, k) && o.plain() && o.seq == end && o.flags.Has(ACK) {
+				pos := r.lastOf(y, k) + 1
+				r.arrivals = append(r.arrivals, arrival{pos: pos, cause: k, event: SendFIN, proof: k, depart: true})
+				break
+			}
+		}
+	}
+	for k := range r.log {
+		if o := &r.log[k]; r.from(y, k) && o.isSYNACK() && r.laterSYN(y, k) {
+			r.arrivals = append(r.arrivals, arrival{pos: 0, cause: k, event: SendSYN, proof: -1, depart: true})
+			return
+		}
+	}
+}
+
+// fin returns the number behind the FIN of x and its first and last captured
+// copies in the log, -1 for none; the number is meaningful when there is a
+// copy or the FIN is settled.
+func (r *resolution) fin(x Side) (end Seq, first, last int) {
+	first, last = -1, -1
+	e := &r.ends[x]
+	end = e.finEnd
+	known := r.c.ends[x].is(hasFIN)
+	if known {
+		end = r.c.ends[x].finEnd
+	}
+	for i := range r.log {
+		if !r.from(x, i) || !r.log[i].isFIN() {
+			continue
+		}
+		if !known {
+			end, known = r.log[i].end, true
+		}
+		if r.log[i].end == end {
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	return end, first, last
+}
+
+// arrivalsOfSYN: only y's answer shows that a SYN arrived, the SYN-ACK with
+// its number. Each ISN is a case of its own: an old duplicate is answered too
+// (RFC 9293 §3.5, figure 9).
+func (r *resolution) arrivalsOfSYN(y Side) {
+	x := y.Peer()
+	for i := range r.log {
+		e := &r.log[i]
+		if !r.from(x, i) || !e.isSYN() || r.earlierSYN(x, i) {
+			continue
+		}
+		c := -1
+		for j := i + 1; j < len(r.log) && c < 0; j++ {
+			o := &r.log[j]
+			if r.from(y, j) && o.isSYNACK() && e.seq.Less(o.ack) && o.ack.LessEq(e.end) {
+				c = j
+			}
+		}
+		if c < 0 {
+			continue
+		}
+		i := r.chosen(y, i, c)
+		r.add(max(i, r.lastOf(y, c))+1, i, orderSYN, RecvSYN, c)
+	}
+}
+
+// earlierSYN reports that entry i repeats a SYN before it.
+func (r *resolution) earlierSYN(x Side, i int) bool {
+	for k := 0; k < i; k++ {
+		if r.from(x, k) && r.log[k].isSYN() && r.log[k].seq == r.log[i].seq {
+			return true
+		}
+	}
+	return false
+}
+
+// arrivalOfSYNACK: never merely presumed; y's first ordinary segment that
+// acknowledges its number shows it. In a simultaneous open a FIN before the
+// first plain ACK left from SYN-RECEIVED.
+func (r *resolution) arrivalOfSYNACK(y Side) {
+	x := y.Peer()
+	me := &r.ends[y]
+	if !me.is(hasISS) {
+		return
+	}
+	for i := range r.log {
+		e := &r.log[i]
+		if !r.from(x, i) || !e.isSYNACK() || !me.iss.Less(e.ack) || me.nxt.Less(e.ack) {
+			continue
+		}
+		both := r.c.flags&bothOpened != 0
+		c := -1
+		for j := i + 1; j < len(r.log) && c < 0; j++ {
+			o := &r.log[j]
+			if !r.from(y, j) || !o.flags.Has(ACK) || o.flags.Has(SYN) || both && !o.plain() {
+				continue
+			}
+			if d := o.ack.Sub(e.seq); d >= 1 && d < plausible {
+				c = j
+			}
+		}
+		if c < 0 {
+			continue
+		}
+		if both {
+			r.add(c, r.chosen(y, i, c), orderSYN, RecvSYNACK, c)
+			return
+		}
+		i := r.chosen(y, i, c)
+		r.add(max(i, r.lastOf(y, c))+1, i, orderSYN, RecvSYNACK, c)
+		return
+	}
+}
+
+// arrivalOfThirdACK: y's payload, FIN or higher ACK speak for it, y's SYN-ACK
+// again and a bare RST at its number against it. A plain ACK of y proves
+// nothing: it may be a challenge.
+func (r *resolution) arrivalOfThirdACK(y Side) {
+	me := &r.ends[y]
+	first, last := -1, -1
+	for i := range r.log {
+		if r.from(y, i) && r.log[i].isSYNACK() && r.log[i].seq == me.iss {
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	if !me.is(hasISS) || first < 0 && r.c.ends[y].state != SynReceived {
+		return
+	}
+	cand := func(i int) bool { return r.acksAt(y, i, me.iss.Add(1)) && !r.refusedByRST(y, i) }
+	proof := -1
+	for j, seen := first+1, false; j < len(r.log) && proof < 0; j++ {
+		seen = seen || cand(j)
+		if seen && r.from(y, j) && r.provesThirdACK(y, j) {
+			proof = j
+		}
+	}
+	if proof >= 0 && last > proof {
+		last = r.lastCopyBefore(y, first, proof)
+	}
+	r.arrivalOfACK(y, first, last, proof, RecvACKOfSYN, cand)
+}
+
+// lastCopyBefore returns the last copy of entry first before to.
+func (r *resolution) lastCopyBefore(y Side, first, to int) int {
+	last := first
+	for k := first + 1; k >= 1 && k < to; k++ {
+		if r.from(y, k) && first >= 0 && r.sameSent(first, k) {
+			last = k
+		}
+	}
+	return last
+}
+
+// acksAt reports that entry i, of y's peer, acknowledges target or beyond, not
+// more than y has sent, and is an ordinary segment.
+func (r *resolution) acksAt(y Side, i int, target Seq) bool {
+	e := &r.log[i]
+	return r.from(y.Peer(), i) && e.flags.Has(ACK) && !e.flags.Any(SYN|RST) &&
+		target.LessEq(e.ack) && e.ack.LessEq(r.ends[y].nxt)
+}
+
+// refusedByRST reports that y answered entry i with a bare RST at its ACK: it
+// has no such connection (RFC 9293 §3.10.7.1).
+func (r *resolution) refusedByRST(y Side, i int) bool {
+	for j := i + 1; j < len(r.log); j++ {
+		o := &r.log[j]
+		if r.from(y, j) {
+			return o.isRST() && !o.flags.Has(ACK) && o.seq == r.log[i].ack
+		}
+	}
+	return false
+}
+
+// arrivalOfACK places the effect of the ACK of y's SYN or FIN. first and last
+// are the captured copies of what is acknowledged: while y sends it again no
+// ACK of it has arrived. proof shows that one has, -1 for none.
+func (r *resolution) arrivalOfACK(y Side, first, last, proof int, ev Event, cand func(int) bool) {
+	to := len(r.log)
+	if proof >= 0 {
+		to = proof
+	}
+	before, after := -1, -1
+	for i := first + 1; i < to; i++ {
+		switch {
+		case !cand(i):
+		case i < last:
+			before = i
+		case after < 0:
+			after = i
+		}
+	}
+	i := after
+	if i < 0 && before >= 0 && (proof >= 0 || r.log[last].at.Time-r.log[before].at.Time <= r.grace(y)) {
+		i = before
+	}
+	if i < 0 {
+		return
+	}
+	pos := max(i+1, last+1, r.notBefore(y, i))
+	if proof >= 0 {
+		pos = min(pos, proof)
+	}
+	r.add(pos, i, orderACK, ev, proof)
+}
+
+// arrivalOfACKOfFIN: the ACK must equal the number behind y's FIN. y's ACK of
+// what the peer sent with it or after it proves it, and so does the echo of
+// its timestamp.
+func (r *resolution) arrivalOfACKOfFIN(y Side) {
+	end, first, last := r.fin(y)
+	settled := r.c.ends[y].is(hasFIN)
+	if first < 0 && !settled {
+		return
+	}
+	for k := 0; !settled && k < first; k++ { // a FIN that left before it was captured
+		if r.from(y, k) && r.log[k].plain() && r.log[k].seq == end {
+			first = -1
+		}
+	}
+	cand := func(i int) bool {
+		e := &r.log[i]
+		return r.from(y.Peer(), i) && e.flags.Has(ACK) && !e.flags.Any(SYN|RST) && e.ack == end
+	}
+	proof := -1
+	for i := first + 1; i < len(r.log); i++ {
+		if !cand(i) {
+			continue
+		}
+		j := r.provesArrival(y, i)
+		if j >= 0 && (proof < 0 || j < proof) {
+			proof = j
+		}
+	}
+	if proof >= 0 && last > proof {
+		last = r.lastCopyBefore(y, max(first, 0), proof)
+	}
+	r.arrivalOfACK(y, first, last, proof, RecvACKOfFIN, cand)
+}
+
+// provesArrival returns the first entry of y that shows that segment i had
+// reached it: by its ACK where i takes numbers, by its echo of a timestamp
+// that no earlier segment carried; -1 when there is none.
+func (r *resolution) provesArrival(y Side, i int) int {
+	e := &r.log[i]
+	if e.seq != e.end {
+		if r.resentLater(i) {
+			return -1
+		}
+		return r.cover(y, i, e.end)
+	}
+	if !e.is(hasTS) {
+		return -1
+	}
+	if p := r.lastTS(y.Peer(), i); p != nil && int32(e.tsval-p.tsval) <= 0 {
+		return -1
+	}
+	for j := i + 1; j < len(r.log); j++ {
+		if o := &r.log[j]; r.tells(y, j) && o.is(hasTS) && o.tsecr == e.tsval {
+			return j
+		}
+	}
+	return -1
+}
+
+// resentLater reports that the octets of entry i were sent again: the ACK of
+// them does not tell which copy arrived. All copies of a FIN acknowledge the
+// same, so only other segments count.
+func (r *resolution) resentLater(i int) bool {
+	e := &r.log[i]
+	for k := i + 1; k < len(r.log); k++ {
+		o := &r.log[k]
+		if r.from(e.side(), k) && o.seq.Less(e.end) && e.seq.Less(o.end) && o.ack != e.ack {
+			return true
+		}
+	}
+	return false
+}
+
+// arrivalOfFIN: y consumes the peer's FIN between its last segment that does
+// not cover it and the first that does. The cause is the copy that arrived,
+// or the segment that filled the hole before it (RFC 9293 §3.10.7.4 step 8).
+func (r *resolution) arrivalOfFIN(y Side) {
+	x := y.Peer()
+	end, first, last := r.fin(x)
+	if r.c.ends[y].is(tookFIN) || first < 0 || !r.ends[y].is(spoke) {
+		return
+	}
+	c := r.cover(y, first, end)
+	if c < 0 {
+		r.uncoveredFIN(y, end, first, last)
+		return
+	}
+	i := r.chosen(y, first, c)
+	short := r.lastShort(y, first, c, end)
+	cause := i
+	if k := r.filler(x, i, c, short, end); k > i {
+		cause = k
+	}
+	r.add(max(cause+1, short+1), cause, orderFIN, RecvFIN, c)
+}
+
+// filler returns the segment of x between i and the cover c that brought the
+// octets at which y stood still, -1 when none did.
+func (r *resolution) filler(x Side, i, c, short int, end Seq) int {
+	best := -1
+	for k := i + 1; k < c; k++ {
+		o := &r.log[k]
+		if !r.from(x, k) || !o.is(payload) || !o.seq.Less(end-1) {
+			continue
+		}
+		if short >= 0 && !(o.seq.LessEq(r.log[short].ack) && r.log[short].ack.Less(o.end)) {
+			continue
+		}
+		best = k
+	}
+	return best
+}
+
+// uncoveredFIN: presumed after y's last word, unless y spoke long after
+// without covering it, or x repeated it into silence.
+func (r *resolution) uncoveredFIN(y Side, end Seq, first, last int) {
+	r.unsure = true
+	answered := false
+	for j := first + 1; j < len(r.log); j++ {
+		if !r.from(y, j) || r.log[j].isRST() {
+			continue
+		}
+		answered = true
+		if j > last && r.tells(y, j) && r.log[j].ack.Less(end) && r.log[j].at.Time > r.log[last].at.Time+r.grace(y) {
+			return
+		}
+	}
+	if last > first && !answered {
+		return
+	}
+	r.add(len(r.log), last, orderFIN, RecvFIN, -1)
+}
+
+// arrivalsOfRST: a RST takes effect after y's last segment, since what was
+// captured after it may have crossed it. An end that speaks long after it did
+// not take it; on a path that is silent already its arrival is unknown.
+func (r *resolution) arrivalsOfRST(y Side) {
+	x := y.Peer()
+	if !r.ends[y].is(spoke) {
+		return
+	}
+	for i := range r.log {
+		if !r.from(x, i) || !r.log[i].isRST() {
+			continue
+		}
+		taken := true
+		for j := i + 1; j < len(r.log) && taken; j++ {
+			o := &r.log[j]
+			if r.from(y, j) && !o.isRST() && o.at.Time > r.log[i].at.Time+r.grace(y) {
+				taken = false
+			}
+		}
+		if taken && !r.silentPath(y, i) {
+			r.add(len(r.log), i, orderRST, RecvRST, -1)
+		}
+	}
+}
+
+// silentPath reports that before entry i x repeated itself at least twice and
+// y answered none of it.
+func (r *resolution) silentPath(y Side, i int) bool {
+	n := 0
+	for k := i - 1; k >= 0; k-- {
+		o := &r.log[k]
+		if r.from(y, k) {
+			break
+		}
+		if r.from(y.Peer(), k) && !o.is(newEnd) && o.seq != o.end {
+			n++
+		}
+	}
+	return n >= 2
+}
+
+// acceptsRST tells whether y must take the RST of entry i in its present
+// state (RFC 9293 §3.10.7.3 step 2, §3.10.7.4 step 2; RFC 5961 §3.2). The
+// observer knows RCV.NXT only between the highest ACK that y has sent and the
+// end of what x had sent. Linux takes one number lower after the peer's FIN.
+func (r *resolution) acceptsRST(y Side, i int) bool {
+	e := &r.log[i]
+	me := &r.ends[y]
+	x := &r.ends[y.Peer()]
+	if me.state == SynSent {
+		return e.flags.Has(ACK) && me.iss.Less(e.ack) && e.ack.LessEq(me.nxt)
+	}
+	if !me.is(hasACK) {
+		return true
+	}
+	low := me.ack
+	if me.state == CloseWait || me.state == LastAck || me.state == Closing {
+		low--
+	}
+	high := e.maxEnd
+	if !x.is(hasNxt) || high.Less(me.ack) {
+		high = me.ack
+	}
+	return low.LessEq(e.seq) && e.seq.LessEq(high)
+}

@@ -1,0 +1,137 @@
+package statemachine
+
+// Incarnation says to which connection on a four-tuple a segment belongs.
+type Incarnation uint8
+
+// The answers of Judge.
+const (
+	// SameConn: the segment belongs to the connection.
+	SameConn Incarnation = iota
+	// NewConn: the connection is over; Finish it and observe the segment on
+	// a fresh one.
+	NewConn
+	// HoldSYN: a SYN that may open a new connection, or may be forged or old:
+	// keep it in a Held, and observe it on the connection too.
+	HoldSYN
+	// NewFromHeld: the held SYN was real: Finish the connection, then observe
+	// the held SYN and this segment on a fresh one.
+	NewFromHeld
+)
+
+// Held is a SYN whose fate is open.
+type Held struct {
+	At      Moment
+	Side    Side // its sender, as the old connection counts sides
+	Segment Segment
+}
+
+// oldDuplicate is how close behind the SYN of an unanswered attempt a SYN
+// with another ISN still counts as an old duplicate rather than as the next
+// attempt.
+const oldDuplicate Time = 250e6
+
+// Judge says whether a segment belongs to c or begins another connection on
+// the same four-tuple. The same ISN is never new (RFC 9293 §3.4.1). A new one
+// is new at once where the old connection is over or was never answered; on
+// a live one it waits for its answer: a challenge ACK leaves the connection
+// as it was (RFC 5961 §4), a SYN-ACK or a refusal of its own number does not.
+// held is the SYN that waits, or nil.
+func (m *Machine) Judge(c *Conn, held *Held, at Moment, side Side, seg *Segment) Incarnation {
+	if held != nil && confirms(held, side, seg) {
+		c.giveWayTo(held, at, side, seg)
+		return NewFromHeld
+	}
+	if seg.Flags&(SYN|RST|FIN) != SYN {
+		return SameConn
+	}
+	x, y := &c.ends[side], &c.ends[side.Peer()]
+	if !x.is(spoke) && !y.is(spoke) || x.is(hasISS) && x.iss == seg.Seq {
+		return SameConn
+	}
+	if c.knowsISN(side, seg.Seq) {
+		return SameConn
+	}
+	if seg.Flags.Has(ACK) {
+		// A SYN-ACK opens nothing while its receiver waits for one; out of
+		// the blue it shows a connection whose SYN was not captured.
+		if m.over(c) && !(y.is(hasISS) && seg.Ack == y.iss.Add(1)) {
+			c.heirs[side] = at
+			return NewConn
+		}
+		return SameConn
+	}
+	if !x.is(spoke) && c.opening() {
+		return SameConn // the other half of a simultaneous open
+	}
+	if c.opening() && x.is(hasISS) && !y.is(spoke) {
+		if at.Time-x.lastAt < oldDuplicate {
+			return SameConn
+		}
+		return NewConn
+	}
+	if m.over(c) {
+		c.heirs[side] = at
+		return NewConn
+	}
+	return HoldSYN
+}
+
+// confirms reports that seg shows the held SYN to be real: its answer, by
+// SYN-ACK or by refusal (RFC 9293 §3.10.7.1, §3.10.7.2), or its sender going
+// on behind its number.
+func confirms(h *Held, side Side, seg *Segment) bool {
+	next := h.Segment.Seq.Add(1)
+	if side != h.Side {
+		if !seg.Flags.Has(ACK) || !seg.Flags.Any(SYN|RST) || seg.Flags.Has(RST) && seg.Seq != 0 {
+			return false
+		}
+		return next.LessEq(seg.Ack) && seg.Ack.LessEq(h.Segment.End())
+	}
+	return seg.Flags&(SYN|RST|ACK) == ACK && seg.Seq == next
+}
+
+// giveWayTo notes which ends the new connection shows to have lost theirs.
+func (c *Conn) giveWayTo(h *Held, at Moment, side Side, seg *Segment) {
+	c.heirs[h.Side] = h.At
+	if side != h.Side {
+		c.heirs[side] = at
+	}
+	// What the old connection saw of the new one is not its own.
+	keep := c.log[:0]
+	for i := range c.log {
+		e := &c.log[i]
+		if e.isSYN() && e.side() == h.Side && e.seq == h.Segment.Seq {
+			continue
+		}
+		keep = append(keep, *e)
+	}
+	c.log = keep
+}
+
+// knowsISN reports that the log holds a SYN of side with this ISN.
+func (c *Conn) knowsISN(side Side, isn Seq) bool {
+	for i := range c.log {
+		if e := &c.log[i]; e.side() == side && e.flags.Has(SYN) && e.seq == isn {
+			return true
+		}
+	}
+	return false
+}
+
+// opening reports that no end has left the handshake.
+func (c *Conn) opening() bool {
+	return c.flags&sawSYN != 0 && c.flags&sawRST == 0 && c.ends[0].state <= SynReceived && c.ends[1].state <= SynReceived
+}
+
+// over reports that the connection has ended, or that both its FINs were
+// seen, so that a SYN may follow.
+func (m *Machine) over(c *Conn) bool {
+	gone := func(s State) bool { return s == Closed || s == Listen || s == TimeWait || s == Unknown }
+	a, _ := m.Now(c, Client)
+	b, _ := m.Now(c, Server)
+	if gone(a) && gone(b) && (a != Unknown || b != Unknown) {
+		return true
+	}
+	late := func(s State) bool { return gone(s) || s == LastAck || s == Closing }
+	return late(a) && late(b) && (a != Unknown || b != Unknown)
+}

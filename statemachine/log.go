@@ -1,0 +1,184 @@
+package statemachine
+
+// entry is what the log keeps of one segment while its effects are unsettled.
+// The bits were judged when it was captured: they depend on the past alone.
+type entry struct {
+	at             Moment
+	seq, ack, end  Seq
+	maxEnd         Seq // highest end that its sender had sent, this segment included
+	tsval, tsecr   uint32
+	sackLo, sackHi Seq // first SACK block
+	flags          Flags
+	ipid           uint16
+	window         uint16
+	bits           entryBits
+}
+
+// entryBits are facts about an entry.
+type entryBits uint16
+
+const (
+	byServer   entryBits = 1 << iota // its sender is the server
+	hasTS                            // tsval and tsecr count
+	hasSACK                          // sackLo and sackHi count
+	dsack                            // the first block tells of octets received twice (RFC 2883 §4)
+	evidence                         // its ACK field tells what had reached its sender
+	copied                           // the same frame again: no departure, no evidence
+	void                             // no TCP sends or takes such a segment
+	payload                          // carries octets of payload
+	newEnd                           // reaches beyond all that its sender had sent
+	newAck                           // acknowledges more than its sender had before
+	hasIPID                          // ipid counts
+	acksUnsent                       // acknowledges more than the capture shows as sent
+)
+
+func (e *entry) side() Side {
+	return Side(e.bits & byServer)
+}
+
+func (e *entry) is(b entryBits) bool { return e.bits&b != 0 }
+
+// live reports an entry whose departure and arrival count.
+func (e *entry) live() bool { return e.bits&(copied|void) == 0 }
+
+func (e *entry) isSYN() bool    { return e.flags&(SYN|ACK|RST|FIN) == SYN }
+func (e *entry) isSYNACK() bool { return e.flags&(SYN|ACK|RST|FIN) == SYN|ACK }
+func (e *entry) isFIN() bool    { return e.flags&(SYN|RST|FIN) == FIN }
+func (e *entry) isRST() bool    { return e.flags&(SYN|RST) == RST }
+
+// plain reports a segment without SYN, FIN and RST.
+func (e *entry) plain() bool { return e.flags&(SYN|FIN|RST) == 0 }
+
+// The log grows by these capacities and never beyond the last.
+const (
+	logSmall  = 4
+	logMedium = 12
+	logLarge  = 32
+)
+
+// logPool lends logs of the three capacities and takes them back.
+type logPool struct {
+	free [3][][]entry
+	slab []entry
+}
+
+func logClass(c int) int {
+	switch {
+	case c <= logSmall:
+		return 0
+	case c <= logMedium:
+		return 1
+	default:
+		return 2
+	}
+}
+
+var logCaps = [3]int{logSmall, logMedium, logLarge}
+
+// get returns an empty log of the given class.
+func (p *logPool) get(class int) []entry {
+	if f := p.free[class]; len(f) > 0 {
+		l := f[len(f)-1]
+		p.free[class] = f[:len(f)-1]
+		return l[:0]
+	}
+	n := logCaps[class]
+	if len(p.slab) < n {
+		p.slab = make([]entry, 1024)
+	}
+	l := p.slab[:0:n]
+	p.slab = p.slab[n:]
+	return l
+}
+
+// put takes a log back.
+func (p *logPool) put(l []entry) {
+	if c := cap(l); c > 0 {
+		class := logClass(c)
+		p.free[class] = append(p.free[class], l[:0])
+	}
+}
+
+// push appends e to the log of c, making room where it is full.
+func (m *Machine) push(c *Conn, e *entry) {
+	if len(c.log) == cap(c.log) {
+		if cap(c.log) >= logLarge {
+			c.makeRoom()
+		} else {
+			class := 0
+			if cap(c.log) > 0 {
+				class = logClass(cap(c.log)) + 1
+			}
+			l := append(m.pool.get(class), c.log...)
+			m.pool.put(c.log)
+			c.log = l
+		}
+	}
+	c.log = append(c.log, *e)
+}
+
+// dropLog gives the log back.
+func (m *Machine) dropLog(c *Conn) {
+	m.pool.put(c.log)
+	c.log = nil
+}
+
+// keepTail is how many of the latest entries are never dropped for room.
+const keepTail = 6
+
+// makeRoom drops the entry of a full log that matters least. Observer: what
+// it said of arrivals is lost; the highest numbers stay in the ends.
+func (c *Conn) makeRoom() {
+	drop := func(i int) { c.log = append(c.log[:i], c.log[i+1:]...) }
+	n := len(c.log) - keepTail
+	var seen [2]int // plain entries of each side since the last control segment
+	for i := 0; i < n; i++ {
+		e := &c.log[i]
+		if !e.live() {
+			drop(i)
+			return
+		}
+		if !e.plain() {
+			seen = [2]int{}
+			continue
+		}
+		s := e.side()
+		if seen[s]++; seen[s] > 2 {
+			drop(i)
+			return
+		}
+	}
+	// Control segments only, with a few others: the middle one of three copies goes.
+	for i := 1; i < n; i++ {
+		if c.copyBetween(i) {
+			drop(i)
+			return
+		}
+	}
+	for i := 1; i < n; i++ {
+		if c.log[i].plain() {
+			drop(i)
+			return
+		}
+	}
+	drop(1)
+}
+
+// copyBetween reports whether entry i repeats an earlier entry and is itself
+// repeated later.
+func (c *Conn) copyBetween(i int) bool {
+	e := &c.log[i]
+	same := func(o *entry) bool {
+		return o.side() == e.side() && o.flags&(SYN|FIN|RST) == e.flags&(SYN|FIN|RST) && o.end == e.end
+	}
+	before, after := false, false
+	for j := range c.log {
+		if j < i && same(&c.log[j]) {
+			before = true
+		}
+		if j > i && same(&c.log[j]) {
+			after = true
+		}
+	}
+	return before && after
+}

@@ -1,0 +1,88 @@
+package statemachine
+
+// noteFindings reports what the settled log shows of resets, SYNs and ACKs
+// that a live end must not take.
+func (m *Machine) noteFindings(c *Conn, r *resolution) {
+	for i := range r.log {
+		e := &r.log[i]
+		if e.is(copied | void) {
+			continue
+		}
+		switch {
+		case e.isRST():
+			m.noteRST(r, i)
+		case e.isSYN():
+			m.noteForeignSYN(r, i)
+		case e.isSYNACK():
+			x, y := &r.ends[e.side()], &r.ends[e.side().Peer()]
+			if y.is(hasISS) && !(y.iss.Less(e.ack) && e.ack.LessEq(y.nxt)) {
+				m.find(SYNACKWrongACK, e, int64(e.ack), int64(y.iss.Add(1)))
+			} else if x.is(hasISS) && e.seq != x.iss {
+				m.find(SYNACKISNChanged, e, int64(e.seq), int64(x.iss))
+			}
+		case e.isFIN() && r.gone&(1<<i) != 0:
+			m.find(FINMoved, e, int64(e.end-1), int64(r.finNumber(e.side())))
+		case e.is(acksUnsent) && !r.tells(e.side(), i):
+			m.find(ACKOfUnsent, e, int64(e.ack), int64(r.ends[e.side().Peer()].nxt))
+		}
+	}
+}
+
+// find records a finding at entry e.
+func (m *Machine) find(code Code, e *entry, a, b int64) {
+	m.findings = append(m.findings, Finding{At: e.at, A: a, B: b, Side: e.side(), Code: code})
+}
+
+// noteRST reports a RST that its receiver did not take: by its number (RFC
+// 5961 §3.2), or because the connection went on.
+func (m *Machine) noteRST(r *resolution, i int) {
+	e := &r.log[i]
+	y := e.side().Peer()
+	me := &r.ends[y]
+	for k := range r.steps {
+		s := &r.steps[k]
+		if s.Cause.Packet == e.at.Packet && s.Event == RecvRST {
+			if s.From == TimeWait {
+				m.find(TimeWaitAssassination, e, int64(e.seq), 0)
+			}
+			return
+		}
+	}
+	if me.is(hasACK) && me.is(hasISS) && e.seq.Less(me.ack-1) || me.is(hasACK) && me.right.LessEq(e.seq) && me.ack != e.seq {
+		if me.state != Closed && me.state != Listen && !e.flags.Has(ACK) {
+			m.find(RSTOutOfWindow, e, int64(e.seq), int64(me.ack))
+			return
+		}
+	}
+	if r.gone&(1<<i) != 0 || r.wentOn(y, i) {
+		code := RSTIgnored
+		if me.is(hasACK) && e.maxEnd.Less(e.seq) {
+			code = RSTInexact
+		}
+		m.find(code, e, int64(e.seq), int64(me.ack))
+	}
+}
+
+// wentOn reports that y sent an ordinary segment long after entry i.
+func (r *resolution) wentOn(y Side, i int) bool {
+	for j := i + 1; j < len(r.log); j++ {
+		if r.from(y, j) && !r.log[j].isRST() && r.log[j].at.Time > r.log[i].at.Time+r.grace(y) {
+			return true
+		}
+	}
+	return false
+}
+
+// noteForeignSYN reports a SYN that is not this connection's own.
+func (m *Machine) noteForeignSYN(r *resolution, i int) {
+	e := &r.log[i]
+	x := &r.ends[e.side()]
+	if !x.is(hasISS) || e.seq == x.iss {
+		return
+	}
+	if r.c.ends[Client].state.Synchronized() || r.c.ends[Server].state.Synchronized() {
+		m.find(SYNInSynchronized, e, int64(e.seq), int64(x.iss))
+		return
+	}
+	m.find(OldDuplicateSYN, e, int64(e.seq), int64(x.iss))
+}

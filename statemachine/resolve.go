@@ -1,0 +1,354 @@
+package statemachine
+
+// resolution is the reading of one log: both ends run through the transition
+// table over their own departures and the peer's arrivals, each arrival at
+// the place that the evidence gives it (evidence.go, arrive.go). It is made
+// anew whenever a word is wanted, with the hindsight of the whole log.
+type resolution struct {
+	m        *Machine
+	c        *Conn
+	log      []entry
+	ends     [2]end
+	gone     uint32 // entries withdrawn, by index
+	arrivals []arrival
+	steps    []Step
+	unsure   bool // a later segment may still change a word
+}
+
+// arrival is an event at an end with its place: before entry pos of the log.
+type arrival struct {
+	pos    int // 0 to len(log)
+	cause  int // index of the segment; -1 for none in the log
+	order  int // among arrivals at one place
+	event  Event
+	proof  int // index of the proving entry, -1 for presumed
+	depart bool
+}
+
+// resolve reads the log of c. The result stands in m.res until the next call.
+func (m *Machine) resolve(c *Conn) *resolution {
+	r := &m.res
+	r.m, r.c, r.log = m, c, c.log
+	r.ends = c.ends
+	r.steps = r.steps[:0]
+	r.unsure = false
+	r.triage()
+	r.beginnings(Client)
+	r.beginnings(Server)
+	r.run(Client)
+	r.run(Server)
+	sortSteps(r.steps)
+	return r
+}
+
+// beginnings gives an end of which nothing is settled the state in which the
+// log finds it (RFC 9293 §3.3.2): CLOSED for one that opens or refuses,
+// LISTEN for one that answers a SYN with SYN-ACK.
+func (r *resolution) beginnings(y Side) {
+	e := &r.ends[y]
+	if e.state != Unknown {
+		return
+	}
+	synOfPeer := false
+	for i := range r.log {
+		o := &r.log[i]
+		if !o.live() {
+			continue
+		}
+		if o.side() != y {
+			synOfPeer = synOfPeer || o.isSYN()
+			continue
+		}
+		switch {
+		case o.isSYN():
+			e.state, e.open = Closed, active
+			return
+		case o.isSYNACK() && r.laterSYN(y, i):
+			e.state, e.open = Closed, active
+			return
+		case o.isSYNACK():
+			e.open = passive
+			if synOfPeer {
+				e.state = Listen
+			}
+			return
+		case o.isRST() && synOfPeer:
+			e.state = Closed
+			return
+		case o.plain() || o.isFIN():
+			return
+		}
+	}
+}
+
+// laterSYN reports a SYN without ACK of y behind entry i with the ISN of
+// entry i: the SYN-ACK overtook it on the way to the tap.
+func (r *resolution) laterSYN(y Side, i int) bool {
+	for k := i + 1; k < len(r.log); k++ {
+		if r.from(y, k) && r.log[k].isSYN() && r.log[k].seq == r.log[i].seq {
+			return true
+		}
+	}
+	return false
+}
+
+// run takes end y through the log.
+func (r *resolution) run(y Side) {
+	r.arrivals = r.arrivals[:0]
+	r.findArrivals(y)
+	sortArrivals(r.arrivals)
+	next := 0
+	for p := 0; p <= len(r.log); p++ {
+		for ; next < len(r.arrivals) && r.arrivals[next].pos <= p; next++ {
+			r.arrive(y, &r.arrivals[next])
+		}
+		if p < len(r.log) && r.from(y, p) {
+			r.depart(y, p)
+		}
+	}
+}
+
+// arrive applies an arrival.
+func (r *resolution) arrive(y Side, a *arrival) {
+	e := &r.log[a.cause]
+	s := Step{Cause: e.at, Place: e.at.Packet, Side: y, Event: a.event, Certainty: Presumed}
+	if a.proof >= 0 {
+		s.Certainty, s.Proof = Proven, r.log[a.proof].at.Packet
+	}
+	if k := r.lastOf(y, a.pos); k >= 0 && s.Place < r.log[k].at.Packet {
+		s.Place = r.log[k].at.Packet
+	}
+	switch a.event {
+	case RecvRST:
+		if !r.acceptsRST(y, a.cause) {
+			return
+		}
+	case RecvSYN, RecvSYNACK:
+		s.Number, s.NumberKind = e.seq, ISNNumber
+	case RecvFIN:
+		s.Number, s.NumberKind = r.finNumber(y.Peer()), FINNumber
+	case SendFIN:
+		s.Number, s.NumberKind = r.finNumber(y), FINNumber
+	case SendSYN:
+		s.Number, s.NumberKind = r.ends[y].iss, ISNNumber
+		s.Certainty, s.Proof = Witnessed, 0
+	}
+	if r.step(s) {
+		switch a.event {
+		case RecvFIN:
+			r.ends[y].has |= tookFIN
+		case SendFIN:
+			r.ends[y].has |= hasFIN
+			r.ends[y].finEnd = s.Number.Add(1)
+		}
+		if a.proof < 0 && !a.depart {
+			r.unsure = true
+		}
+	}
+}
+
+// finNumber returns the number that the FIN of x takes.
+func (r *resolution) finNumber(x Side) Seq {
+	end, _, _ := r.fin(x)
+	return end - 1
+}
+
+// depart applies what sending entry p shows of its sender.
+func (r *resolution) depart(y Side, p int) {
+	e := &r.log[p]
+	x := &r.ends[y]
+	s := Step{Cause: e.at, Place: e.at.Packet, Side: y, Certainty: Witnessed}
+	switch {
+	case e.isSYN():
+		if x.is(hasISS) && e.seq == x.iss {
+			s.Event, s.Number, s.NumberKind = SendSYN, e.seq, ISNNumber
+			if x.state == Closed || x.state == Unknown || x.state == Listen {
+				r.step(s)
+			}
+		}
+	case e.isSYNACK():
+		s.Event, s.Number, s.NumberKind = SendSYNACK, e.seq, ISNNumber
+		r.step(s)
+	case e.isRST():
+		r.departRST(y, p, s)
+	case e.isFIN():
+		r.selfEvident(y, p)
+		s.Event, s.Number, s.NumberKind = SendFIN, e.end-1, FINNumber
+		if r.step(s) {
+			x.has |= hasFIN
+			x.finEnd = e.end
+		}
+	default:
+		r.selfEvident(y, p)
+	}
+}
+
+// selfEvident makes the steps that the sender of an ordinary segment must
+// have made before, where no captured segment brought them.
+func (r *resolution) selfEvident(y Side, p int) {
+	e := &r.log[p]
+	x := &r.ends[y]
+	s := Step{Cause: e.at, Place: e.at.Packet, Proof: e.at.Packet, Side: y, Certainty: Proven}
+	switch {
+	case x.state == Unknown && e.plain():
+		s.Event, s.Proof, s.Certainty = SendSynchronized, 0, Presumed
+	case x.state == SynSent && e.flags.Has(ACK):
+		s.Event = RecvSYNACK
+	case x.state == SynReceived && r.provesThirdACK(y, p):
+		s.Event = RecvACKOfSYN
+	case x.state == TimeWait && e.plain():
+		x.since = e.at.Time // RFC 9293 §3.10.7.4 step 8: restart the 2MSL time-out
+		return
+	default:
+		return
+	}
+	r.step(s)
+}
+
+// provesThirdACK reports that an end in SYN-RECEIVED can have sent entry p
+// only after the ACK of its SYN: payload or FIN, or an ACK beyond the SYN.
+// With Fast Open (RFC 7413 §4.2) and in a simultaneous open payload and FIN
+// prove nothing.
+func (r *resolution) provesThirdACK(y Side, p int) bool {
+	e := &r.log[p]
+	if !e.flags.Has(ACK) || e.flags.Any(SYN|RST) {
+		return false
+	}
+	x := &r.ends[y.Peer()]
+	if r.tells(y, p) && x.is(hasISS) && r.synEnd(y.Peer()).Less(e.ack) {
+		return true
+	}
+	return (e.is(payload) || e.isFIN()) && r.c.flags&(fastOpen|bothOpened) == 0
+}
+
+// synEnd returns the number behind the SYN of x and the data on it that were
+// acknowledged with it.
+func (r *resolution) synEnd(x Side) Seq {
+	end := r.ends[x].iss.Add(1)
+	if r.c.flags&fastOpen == 0 {
+		return end
+	}
+	for i := range r.log {
+		if e := &r.log[i]; e.side() != x && e.live() && e.isSYNACK() && end.Less(e.ack) {
+			end = e.ack
+		}
+	}
+	return end
+}
+
+// departRST applies the departure of a RST (RFC 9293 §3.10.5, §3.10.7.1). One
+// that only answers an unacceptable ACK in SYN-SENT or SYN-RECEIVED is no end
+// of the attempt (§3.10.7.3, §3.10.7.4).
+func (r *resolution) departRST(y Side, p int, s Step) {
+	e := &r.log[p]
+	x := &r.ends[y]
+	if (x.state == SynSent || x.state == SynReceived) && !e.flags.Has(ACK) && r.answersBadACK(y, p) {
+		return
+	}
+	if x.state == Closed || x.state == Listen {
+		return
+	}
+	if x.state == Unknown && x.has&hasNxt == 0 {
+		// Nothing else of this end was seen: it had no connection to lose.
+		x.state = Closed
+		return
+	}
+	s.Event = SendRST
+	if w := Time(r.m.cfg.FinWait2); x.state == FinWait2 && w > 0 && e.at.Time-x.since >= w && !e.flags.Has(ACK) {
+		s = Step{Cause: Moment{Time: x.since + w}, Place: e.at.Packet, Side: y, Event: FinWait2Timeout, Certainty: ByTimer}
+	}
+	r.step(s)
+}
+
+// answersBadACK reports that the RST at p takes its number from an ACK of the
+// peer that the end cannot accept.
+func (r *resolution) answersBadACK(y Side, p int) bool {
+	e := &r.log[p]
+	x := &r.ends[y]
+	for i := p - 1; i >= 0; i-- {
+		o := &r.log[i]
+		if o.side() == y || !o.live() || !o.flags.Has(ACK) || o.ack != e.seq {
+			continue
+		}
+		return o.ack.LessEq(x.iss) || x.nxt.Less(o.ack)
+	}
+	return false
+}
+
+// step takes the end of s through the transition table and records the step.
+// It reports whether the table has a row.
+func (r *resolution) step(s Step) bool {
+	x := &r.ends[s.Side]
+	t := r.m.table[x.state][s.Event][x.open.row()]
+	if !t.ok {
+		return false
+	}
+	s.From, s.To, s.Rule = x.state, t.to, t.rule
+	switch s.Event {
+	case SendSYN:
+		x.open = active
+	case SendSYNACK:
+		if x.open == openingUnknown {
+			x.open = passive
+		}
+	}
+	x.state, x.cert = t.to, s.Certainty
+	x.since = r.placeTime(s)
+	r.steps = append(r.steps, s)
+	return true
+}
+
+// placeTime returns the time of the packet behind which s stands.
+func (r *resolution) placeTime(s Step) Time {
+	if s.Place != s.Cause.Packet {
+		for i := range r.log {
+			if r.log[i].at.Packet == s.Place && s.Cause.Packet != 0 {
+				return r.log[i].at.Time
+			}
+		}
+	}
+	return s.Cause.Time
+}
+
+// move makes a step outside of a log.
+func (m *Machine) move(x *end, s Step) bool {
+	t := m.table[x.state][s.Event][x.open.row()]
+	if !t.ok {
+		return false
+	}
+	s.From, s.To, s.Rule = x.state, t.to, t.rule
+	x.state, x.cert, x.since = t.to, s.Certainty, s.Cause.Time
+	m.steps = append(m.steps, s)
+	return true
+}
+
+// sortArrivals orders by place, then by order of sending, then by the order
+// in which RFC 9293 §3.10.7.4 processes one segment. The lists are short.
+func sortArrivals(a []arrival) {
+	less := func(p, q *arrival) bool {
+		if p.pos != q.pos {
+			return p.pos < q.pos
+		}
+		if p.depart != q.depart {
+			return p.depart
+		}
+		if p.cause != q.cause {
+			return p.cause < q.cause
+		}
+		return p.order < q.order
+	}
+	for i := 1; i < len(a); i++ {
+		for k := i; k > 0 && less(&a[k], &a[k-1]); k-- {
+			a[k], a[k-1] = a[k-1], a[k]
+		}
+	}
+}
+
+// sortSteps orders by place; steps of one place keep their order.
+func sortSteps(s []Step) {
+	for i := 1; i < len(s); i++ {
+		for k := i; k > 0 && s[k].Place < s[k-1].Place; k-- {
+			s[k], s[k-1] = s[k-1], s[k]
+		}
+	}
+}
