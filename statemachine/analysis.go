@@ -1,0 +1,213 @@
+package statemachine
+
+// Analysis follows the sequence space of one connection in both directions
+// and says of each segment what it is: new, sent again, late, captured twice,
+// a probe, an answer to one. It goes by what passed the tap and by nothing
+// else; it holds no pointers, never allocates, and its zero value is a fresh
+// connection. What needs hindsight (loss behind the tap, octets that were
+// acknowledged but never captured) is not its business.
+type Analysis struct {
+	flows  [2]flow
+	recent [recentSegments]sent
+	holes  [recentHoles]hole
+	half   [2]Time // round trip from the tap to this side and back, by the handshake; 0 when not seen
+	next   uint8   // slot of recent that is overwritten next
+	hole   uint8   // slot of holes that is overwritten next
+	slow   bool    // tests: take the slow path for everything
+}
+
+// flow is one direction: the octets that its side sends, what the peer
+// acknowledged of them, and the window that its side offers.
+type flow struct {
+	high    int64  // one past the highest octet taken as sent, from base
+	bytes   uint64 // payload octets captured, each counted once
+	lastAt  Time   // its latest segment
+	rttAt   Time   // when the octet before rttEnd passed the tap
+	srtt    Time   // tap to peer and back (RFC 6298 §2)
+	minRTT  Time
+	ackAt   Time // its latest pure ACK or RST
+	control sent // its latest SYN, SYN-ACK or FIN
+
+	base       Seq // ISS, or the first number seen
+	una        Seq // highest SEG.ACK that the peer sent for this flow
+	right      Seq // highest right edge that the peer offered
+	rttEnd     Seq
+	recover    Seq // end of the range that is being repaired
+	sacked     Seq // highest right edge that the peer's SACK blocks named
+	far        Seq // end of a segment too far ahead to be believed so far
+	sackSum    uint32
+	ackPrint   uint32 // fingerprint of its latest pure ACK or RST
+	ackPacket  uint32
+	lastTS     uint32 // highest TSval
+	window     uint32 // as offered last, scaled where the scale is known
+	maxWindow  uint32
+	segments   uint32
+	again      [NumKinds]uint32 // retransmissions by kind
+	bits       bits
+	dups       uint16 // duplicate ACKs in a row that its side sent
+	ipid       uint16
+	ipidRun    uint8 // how many times in a row ipid rose by a little
+	shift      uint8 // RFC 7323 §2.2
+	farCount   uint8
+	lastClass  Class
+	lastKind   Kind
+	repairKind Kind
+}
+
+// bits are the yes-or-no facts of a flow.
+type bits uint32
+
+const (
+	started     bits = 1 << iota // base is set
+	captured                     // a segment of this side was captured
+	issKnown                     // base is the ISS
+	sentSYN                      // a SYN without ACK
+	sentSYNACK                   // a SYN with ACK
+	synced                       // a segment behind the handshake's SYN
+	acked                        // una is set
+	offersScale                  // its SYN carried a window scale
+	shiftKnown                   // shift holds for both ends' agreement
+	windowSeen                   // window is set
+	rightKnown                   // right is set and exact
+	rttPending                   // rttEnd waits for its ACK
+	tsSeen                       // lastTS is set
+	ipidVaries                   // consecutive segments bore different IP IDs
+	ipidSeen                     // ipid is set
+	finSent                      // high counts a FIN
+	probed                       // the octet before high went out as a zero-window probe
+	provoked                     // its latest segment draws a challenge ACK (RFC 5961)
+	sackSeen                     // sacked is set
+	farSet                       // far is set
+	ackPrintSet                  // ackPrint is set
+	controlSet                   // control is set
+	halfDone                     // the handshake's half toward the peer was measured
+)
+
+// Read takes the next segment, which side sent and the tap saw at the moment
+// at, and says what it is. Segments have to come in the order of the capture.
+func (a *Analysis) Read(at Moment, side Side, seg *Segment) Reading {
+	x, y := &a.flows[side], &a.flows[side^1]
+	x.segments++
+	if x.plain(y, seg) && !a.slow {
+		return a.readPlain(at, side, seg)
+	}
+	return a.readAny(at, side, seg)
+}
+
+// plain reports the two commonest segments: the octets that come next, with
+// an ACK of what was captured, and a pure ACK that advances.
+func (x *flow) plain(y *flow, seg *Segment) bool {
+	const need, ready = SYN | FIN | RST | ACK, started | captured | synced | acked
+	if seg.Flags&need != ACK || x.bits&ready != ready || y.bits&ready != ready || seg.Seq != x.nxt() {
+		return false
+	}
+	ahead, room := seg.Ack.Sub(y.una), y.nxt().Sub(y.una)
+	if ahead > room || room >= halfSpace || x.bits&(farSet|probed) != 0 || y.bits&farSet != 0 {
+		return false
+	}
+	if seg.Len > 0 {
+		return seg.Len <= maxPlainLen && y.window != 0
+	}
+	return ahead > 0 && y.lastClass != ZeroWindowProbe
+}
+
+// maxPlainLen bounds what the fast path takes as one segment: beyond it the
+// distance has to be judged. Offloaded segments reach 64 KiB.
+const maxPlainLen = 1 << 16
+
+// readPlain is the fast path of Read.
+func (a *Analysis) readPlain(at Moment, side Side, seg *Segment) Reading {
+	x, y := &a.flows[side], &a.flows[side^1]
+	r := Reading{Class: New}
+	a.number(&r, x, y, seg)
+	a.takeACK(at, side, seg, &r)
+	if seg.Len > 0 {
+		a.advance(at, side, seg, &r)
+	}
+	a.finish(at, side, seg, &r)
+	return r
+}
+
+// start sets the origin of a flow.
+func (x *flow) start(base Seq, high int64, known bits) {
+	x.base, x.high = base, high
+	x.bits |= started | known
+}
+
+// nxt is SND.NXT of the flow as far as the tap knows.
+func (x *flow) nxt() Seq { return x.base + Seq(uint32(x.high)) }
+
+// rel unwraps s: the octet's place from base, taken as the one nearest to
+// high.
+func (x *flow) rel(s Seq) int64 { return x.high + int64(s.Diff(x.nxt())) }
+
+// has reports whether all bits of b are set.
+func (x *flow) has(b bits) bool { return x.bits&b == b }
+
+// number fills the relative numbers.
+func (a *Analysis) number(r *Reading, x, y *flow, seg *Segment) {
+	if x.has(started) {
+		r.RelSeq = x.rel(seg.Seq)
+	}
+	ok := x.has(issKnown)
+	if seg.Flags.Has(ACK) {
+		if y.has(started) {
+			r.RelAck = y.rel(seg.Ack)
+		}
+		ok = ok && y.has(issKnown)
+	}
+	r.RelOK = ok
+}
+
+// finish notes what every segment leaves behind, whatever its class.
+func (a *Analysis) finish(at Moment, side Side, seg *Segment, r *Reading) {
+	x, y := &a.flows[side], &a.flows[side^1]
+	x.lastAt = at.Time
+	x.lastClass, x.lastKind = r.Class, r.Kind
+	x.bits |= captured
+	y.bits &^= provoked
+	if seg.HasIPID && seg.IPID != 0 {
+		x.takeIPID(seg.IPID)
+	}
+	if seg.Options.Has(OptTimestamp) {
+		if !x.has(tsSeen) || int32(seg.Options.TSVal-x.lastTS) > 0 {
+			x.lastTS = seg.Options.TSVal
+			x.bits |= tsSeen
+		}
+	}
+	if seg.Len == 0 && !seg.Flags.Any(SYN|FIN) {
+		x.ackPrint, x.ackAt, x.ackPacket = fingerprint(seg), at.Time, uint32(at.Packet)
+		x.bits |= ackPrintSet
+	}
+}
+
+// takeIPID keeps the sender's IP ID counter, and whether it is one.
+func (x *flow) takeIPID(id uint16) {
+	step := int16(id - x.ipid)
+	switch {
+	case !x.has(ipidSeen):
+		x.bits |= ipidSeen
+	case step == 0:
+		return
+	case step > 0 && step < ipidStride:
+		x.bits |= ipidVaries
+		if x.ipidRun < 255 {
+			x.ipidRun++
+		}
+	case step < 0 && step > -ipidStride:
+		x.bits |= ipidVaries
+		return // a late segment: the counter stands
+	default:
+		x.bits |= ipidVaries
+		x.ipidRun = 0
+	}
+	x.ipid = id
+}
+
+// ipidStride is the largest step between two segments of one flow that still
+// looks like a counter; offloaded segments and shared counters take many.
+const ipidStride = 2048
+
+// ipidCounts reports that the sender numbers its packets by a counter, so
+// that two IP IDs tell which packet left first.
+func (x *flow) ipidCounts() bool { return x.ipidRun >= 2 }

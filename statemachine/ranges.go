@@ -1,0 +1,159 @@
+package statemachine
+
+// How much is remembered of one connection, both directions together.
+const (
+	recentSegments = 6
+	recentHoles    = 6
+)
+
+// sent is a remembered segment that takes sequence space. After a
+// retransmission it stands for the latest copy.
+type sent struct {
+	at     Time
+	packet uint32 // the low half of its number
+	seq    Seq
+	n      Size // sequence space; 0 marks a free slot
+	ts     uint32
+	print  uint32
+	side   Side
+	copies uint8 // how often it was sent before
+	hasTS  bool
+}
+
+// hole is a stretch that was never captured though later octets were.
+type hole struct {
+	from, to Seq    // from == to marks a free slot
+	ts       uint32 // TSval of what was captured behind it, or TSecr of the ACK that covered it
+	at       uint32 // when it was noticed, in units of holeTick
+	ipid     uint16
+	side     Side
+	know     holeFacts
+}
+
+// holeTick is the unit of hole.at: 4.096 µs, which wraps after almost five hours.
+const holeTick = 12
+
+// holeFacts says which fields of a hole mean something.
+type holeFacts uint8
+
+const (
+	holeTS   holeFacts = 1 << iota // ts
+	holeIPID                       // ipid
+	holeACK                        // noticed by the peer's ACK
+)
+
+// number returns the full packet number of the copy, for a segment at now.
+func (s *sent) number(now uint64) uint64 { return now - uint64(uint32(now)-s.packet) }
+
+// makeSent returns seg as it is remembered.
+func makeSent(at Moment, side Side, seg *Segment) sent {
+	return sent{
+		at: at.Time, packet: uint32(at.Packet), seq: seg.Seq, n: seg.SeqLen(), side: side,
+		ts: seg.Options.TSVal, hasTS: seg.Options.Has(OptTimestamp), print: fingerprint(seg),
+	}
+}
+
+// remember puts seg into the ring.
+func (a *Analysis) remember(at Moment, side Side, seg *Segment) *sent {
+	s := &a.recent[a.next]
+	*s = makeSent(at, side, seg)
+	if a.next++; a.next == recentSegments {
+		a.next = 0
+	}
+	return s
+}
+
+// recall finds the latest copy of what seg carries: a segment that starts at
+// the same number, else one that holds its first octet; nil when forgotten.
+func (a *Analysis) recall(side Side, seg *Segment) *sent {
+	var part *sent
+	for i := range a.recent {
+		s := &a.recent[i]
+		if s.n == 0 || s.side != side {
+			continue
+		}
+		if s.seq == seg.Seq && s.n == seg.SeqLen() {
+			return s
+		}
+		if seg.Seq.In(s.seq, s.n) && (part == nil || s.at > part.at) {
+			part = s
+		}
+	}
+	return part
+}
+
+// openHole notes that [from, to) of side was not captured.
+func (a *Analysis) openHole(h hole) {
+	a.holes[a.hole] = h
+	if a.hole++; a.hole == recentHoles {
+		a.hole = 0
+	}
+}
+
+// holeAt returns the hole that has octets of seg, nil when all of them were
+// captured or the hole is forgotten.
+func (a *Analysis) holeAt(side Side, from, to Seq) *hole {
+	for i := range a.holes {
+		h := &a.holes[i]
+		if h.from != h.to && h.side == side && from.Less(h.to) && h.from.Less(to) {
+			return h
+		}
+	}
+	return nil
+}
+
+// fill takes [from, to) out of the holes of side and returns how many octets
+// were missing till now.
+func (a *Analysis) fill(side Side, from, to Seq) Size {
+	var n Size
+	for i := range a.holes {
+		h := &a.holes[i]
+		if h.from == h.to || h.side != side || !from.Less(h.to) || !h.from.Less(to) {
+			continue
+		}
+		left, right := h.from.Max(from), to
+		if h.to.Less(to) {
+			right = h.to
+		}
+		n += right.Sub(left)
+		switch {
+		case left == h.from:
+			h.from = right
+		case right == h.to:
+			h.to = left
+		default: // the middle: two holes remain
+			rest := *h
+			rest.from = right
+			h.to = left
+			a.openHole(rest)
+			return n
+		}
+	}
+	return n
+}
+
+// fingerprint folds all that two captures of one frame have in common: every
+// field that the observer sees but the TTL, which routers change.
+func fingerprint(seg *Segment) uint32 {
+	const k = 0x9e3779b97f4a7c15
+	h := (uint64(seg.Seq)<<32 | uint64(seg.Ack)) * k
+	h = (h ^ h>>29 ^ uint64(seg.Len)<<32 ^ uint64(seg.Window)<<16 ^ uint64(seg.Flags)) * k
+	h ^= h>>31 ^ uint64(seg.IPID)<<16 ^ uint64(seg.Urgent)
+	if seg.Options.Has(OptTimestamp) {
+		h = (h ^ uint64(seg.Options.TSVal)<<32 ^ uint64(seg.Options.TSEcr)) * k
+		h ^= h >> 30
+	}
+	return uint32((h*k)>>32) ^ sackPrint(seg)
+}
+
+// sackPrint folds the SACK blocks, 0 when there are none.
+func sackPrint(seg *Segment) uint32 {
+	var h uint32
+	if seg.Options.Has(OptSACK) {
+		for _, b := range seg.Options.SACK[:min(seg.Options.NSACK, 4)] {
+			h = (h ^ uint32(b.Left)) * 0x85ebca6b
+			h = (h ^ h>>15 ^ uint32(b.Right)) * 0xc2b2ae35
+		}
+	}
+	return h
+}
