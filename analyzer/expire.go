@@ -1,0 +1,121 @@
+package analyzer
+
+// endReason says why a connection's record is written.
+type endReason uint8
+
+const (
+	endOver    endReason = iota // both ends are done with it
+	endInput                    // the input has ended
+	endReused                   // another connection took the four-tuple
+	endEvicted                  // a limit was reached
+)
+
+// file puts the flow on the list that fits, behind all that fell idle before.
+func (t *tracker) file(i uint32, f *flow) {
+	c := t.conns.at(f.conn)
+	switch {
+	case !c.Closing():
+		t.table.touch(i, f, openList, 0)
+	case c.Ended():
+		t.table.touch(i, f, overList, t.now.Time+t.linger)
+	default:
+		t.table.touch(i, f, timedList, t.now.Time+t.timers)
+	}
+}
+
+// expire ends the connections whose time has come.
+func (t *tracker) expire() {
+	l := &t.table.lists
+	for i := l[overList].head; i != 0 && t.table.flows.at(i).due <= t.now.Time; i = l[overList].head {
+		t.end(i, endOver)
+	}
+	for i := l[timedList].head; i != 0 && t.table.flows.at(i).due <= t.now.Time; i = l[timedList].head {
+		t.expireTimed(i)
+	}
+}
+
+// expireTimed advances a closing connection that was silent for a timer's
+// length.
+func (t *tracker) expireTimed(i uint32) {
+	f := t.table.flows.at(i)
+	c := t.conns.at(f.conn)
+	t.machine.Advance(c, t.now)
+	t.drain(f)
+	if c.Ended() {
+		t.end(i, endOver)
+		return
+	}
+	if _, due := c.Due(t.opt.Machine); due {
+		t.table.touch(i, f, timedList, t.now.Time+t.timers)
+		return
+	}
+	t.table.touch(i, f, openList, 0)
+}
+
+// makeRoom keeps the number of live connections below the limit.
+func (t *tracker) makeRoom() {
+	if limit := t.opt.MaxConnections; limit > 0 {
+		for t.table.live >= limit {
+			t.end(t.table.longestIdle(), endEvicted)
+		}
+	}
+}
+
+// end finishes the flow's connection and frees the flow.
+func (t *tracker) end(i uint32, why endReason) {
+	f := t.table.flows.at(i)
+	t.finish(f, why)
+	t.free(f)
+	t.table.remove(i)
+}
+
+// endAll finishes all connections at the end of the input, the longest idle of
+// each list first. After each it calls flush.
+func (t *tracker) endAll(flush func() error) error {
+	for list := range t.table.lists {
+		for i := t.table.lists[list].head; i != 0; i = t.table.lists[list].head {
+			t.end(i, endInput)
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finish settles the connection and hands out its record.
+func (t *tracker) finish(f *flow, why endReason) {
+	c := t.conns.at(f.conn)
+	if why == endEvicted && c.Ended() {
+		why = endOver
+	}
+	if why != endReused {
+		t.machine.Advance(c, t.now)
+		t.drain(f)
+	}
+	t.machine.Finish(c, t.now)
+	t.drain(f)
+	t.judgeEnd(f)
+	if why == endEvicted {
+		t.evicted++
+	}
+	if t.records != nil {
+		t.fillRecord(f, why)
+		t.records.take(&t.record)
+	}
+}
+
+// free gives back what the flow's connection holds.
+func (t *tracker) free(f *flow) {
+	t.conns.release(f.conn)
+	t.analyses.release(f.analysis)
+	if f.held != 0 {
+		t.helds.release(f.held)
+	}
+	if f.live != 0 {
+		t.lives.release(f.live)
+	}
+	if f.counts != 0 {
+		t.counts.release(f.counts)
+	}
+}

@@ -1,0 +1,193 @@
+package analyzer
+
+import (
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// flow is one four-tuple with the connection that uses it now. It is kept
+// lean, since a flood makes millions of them: what not every connection needs
+// lies in slabs of its own and is named by index, 0 for none.
+type flow struct {
+	key         flowKey
+	prev, next  uint32 // neighbours on the idle list
+	conn        uint32 // statemachine.Conn
+	analysis    uint32 // statemachine.Analysis
+	held        uint32 // a SYN that may open the next connection
+	live        uint32 // what one-pass output has said
+	counts      uint32 // findings by code
+	id          uint32 // the connection's number
+	due         statemachine.Time
+	from        uint64 // packet from which on this connection has the four-tuple; later than first after a held SYN
+	first, last statemachine.Moment
+	packets     [2]uint64 // by side
+	facts       facts
+	list        listID
+	role        RoleReason
+	lowIsClient bool
+}
+
+// side returns which side sent a packet of the flow.
+func (f *flow) side(fromLow bool) statemachine.Side {
+	if fromLow == f.lowIsClient {
+		return statemachine.Client
+	}
+	return statemachine.Server
+}
+
+// ends returns the endpoints by side.
+func (f *flow) ends() [2]netip.AddrPort { return endsOf(&f.key, f.lowIsClient) }
+
+// findingCounts counts the findings of one connection.
+type findingCounts [statemachine.NumCodes]uint32
+
+// facts are what the verdict needs to know of a connection's past. Times are
+// milliseconds since the first packet.
+type facts struct {
+	lastSYN  uint32    // by the client
+	finAt    [2]uint32 // when the end sent its FIN, by side
+	rstAt    uint32    // when the reset that ended the connection was sent
+	syns     [2]uint16 // SYNs without ACK, by side
+	synacks  uint16    // SYNs with ACK, both sides
+	did      [2]deeds  // by side
+	is       factBits
+	rstState statemachine.State     // of the end that the reset ended, before it
+	rstSure  statemachine.Certainty // of that step
+}
+
+// deeds are what one end did or met.
+type deeds uint16
+
+const (
+	sentSYN        deeds = 1 << iota // with or without ACK
+	offeredScale                     // its SYN carried a window scale
+	acked                            // sent a segment with ACK, no RST
+	ackedOn                          // and another one
+	established                      // reached ESTABLISHED, or was seen behind it
+	sentFIN                          // its FIN left
+	gotRST                           // took a reset
+	sentRST                          // left by a reset
+	timeWaited                       // was in TIME-WAIT
+	timedOut                         // gave up in FIN-WAIT-2
+	lostState                        // forgot the connection
+	closedFirst                      // sent its FIN before the peer's
+	closedTogether                   // was in CLOSING
+)
+
+// factBits are facts of the whole connection.
+type factBits uint8
+
+const (
+	begunInMiddle factBits = 1 << iota // the first packet belongs behind the handshake
+	seenOrdinary                       // a segment that a TCP may send
+	resetByServer                      // the reset's sender is the server
+)
+
+// since returns t in milliseconds after the first packet, within 0 and 49
+// days.
+func since(first, t statemachine.Time) uint32 {
+	ms := int64(t-first) / int64(time.Millisecond)
+	return uint32(min(max(ms, 0), math.MaxUint32))
+}
+
+// sent notes a segment as it was captured.
+func (x *facts) sent(side statemachine.Side, seg *statemachine.Segment, first, now statemachine.Time) {
+	d := &x.did[side]
+	switch {
+	case seg.IsSYN():
+		*d |= sentSYN
+		x.syns[side] = increment(x.syns[side])
+		if side == statemachine.Client {
+			x.lastSYN = since(first, now)
+		}
+	case seg.IsSYNACK():
+		*d |= sentSYN
+		x.synacks = increment(x.synacks)
+	}
+	if *d&sentSYN != 0 && seg.Flags.Has(statemachine.SYN) && seg.Options.Has(statemachine.OptWScale) {
+		*d |= offeredScale
+	}
+	if seg.Flags&(statemachine.ACK|statemachine.RST) == statemachine.ACK {
+		if *d&acked != 0 {
+			*d |= ackedOn
+		}
+		*d |= acked
+	}
+	if !isProbe(seg) {
+		x.is |= seenOrdinary
+	}
+}
+
+func increment(n uint16) uint16 {
+	if n < math.MaxUint16 {
+		n++
+	}
+	return n
+}
+
+// step notes a settled step.
+func (x *facts) step(s *statemachine.Step, first statemachine.Time) {
+	d := &x.did[s.Side]
+	if s.To.Synchronized() {
+		*d |= established
+	}
+	switch s.To {
+	case statemachine.TimeWait:
+		*d |= timeWaited
+	case statemachine.Closing:
+		*d |= closedTogether
+	}
+	switch s.Event {
+	case statemachine.SendFIN:
+		x.fin(s, first)
+	case statemachine.SendRST:
+		*d |= sentRST
+		x.reset(s, s.Side, first)
+	case statemachine.RecvRST:
+		*d |= gotRST
+		x.reset(s, s.Side.Peer(), first)
+	case statemachine.FinWait2Timeout:
+		*d |= timedOut
+	case statemachine.StateLost:
+		*d |= lostState
+	}
+}
+
+func (x *facts) fin(s *statemachine.Step, first statemachine.Time) {
+	x.did[s.Side] |= sentFIN
+	x.finAt[s.Side] = since(first, s.Cause.Time)
+	if x.did[s.Side.Peer()]&sentFIN == 0 {
+		x.did[s.Side] |= closedFirst
+	}
+}
+
+// reset notes the first reset by its sender; of the two steps of one reset the
+// receiver's tells more.
+func (x *facts) reset(s *statemachine.Step, by statemachine.Side, first statemachine.Time) {
+	if x.rstSure != statemachine.Uncertain && s.Event == statemachine.SendRST {
+		return
+	}
+	if x.did[statemachine.Client]&gotRST != 0 && x.did[statemachine.Server]&gotRST != 0 {
+		return
+	}
+	x.rstAt = since(first, s.Cause.Time)
+	x.rstState, x.rstSure = s.From, s.Certainty
+	if by == statemachine.Server {
+		x.is |= resetByServer
+	} else {
+		x.is &^= resetByServer
+	}
+}
+
+// resetBy returns who sent the reset that ended the connection, and whether
+// there was one.
+func (x *facts) resetBy() (statemachine.Side, bool) {
+	by := statemachine.Client
+	if x.is&resetByServer != 0 {
+		by = statemachine.Server
+	}
+	return by, x.did[0]&(gotRST|sentRST) != 0 || x.did[1]&(gotRST|sentRST) != 0
+}

@@ -1,0 +1,143 @@
+package analyzer
+
+import (
+	"slices"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// noteRank orders the notes of one packet: what clocks did before it, what
+// its sender did by sending it, what became of the other end, findings. Notes
+// of the same rank keep the order in which they were settled.
+func noteRank(n *Note) uint64 {
+	if n.Kind == FindingNote {
+		return 3
+	}
+	switch n.Step.Event {
+	case statemachine.TimeWaitExpiry, statemachine.FinWait2Timeout, statemachine.StateLost, statemachine.Reuse:
+		return 0
+	case statemachine.SendSYN, statemachine.SendSYNACK, statemachine.SendSynchronized,
+		statemachine.SendFIN, statemachine.SendRST:
+		return 1
+	case statemachine.NoEvent, statemachine.RecvSYN, statemachine.RecvSYNACK, statemachine.RecvACKOfSYN,
+		statemachine.RecvFIN, statemachine.RecvACKOfFIN, statemachine.RecvRST:
+		return 2
+	}
+	return 2
+}
+
+// rankBits is how many bits of a note's key the rank takes.
+const rankBits = 2
+
+// noteSpool keeps notes until their packets come by again.
+type noteSpool struct {
+	*spool
+	c coder
+}
+
+func (s *noteSpool) take(n *Note) {
+	s.c = coder{b: s.c.b[:0]}
+	n.code(&s.c)
+	s.add(n.Packet<<rankBits|noteRank(n), s.c.b)
+}
+
+// noteCursor gives the notes of a spool back, packet by packet.
+type noteCursor struct {
+	*cursor
+	notes []Note
+}
+
+// upTo returns the notes of packets up to the given one, valid until the next
+// call.
+func (c *noteCursor) upTo(packet uint64) []Note {
+	c.notes = c.notes[:0]
+	for {
+		key, item, ok := c.peek()
+		if !ok || key>>rankBits > packet {
+			return c.notes
+		}
+		c.notes = append(c.notes, Note{Packet: key >> rankBits})
+		c.notes[len(c.notes)-1].code(&coder{b: item, reading: true})
+		c.advance()
+	}
+}
+
+// next returns the notes of the next packet that has any, and false when
+// there is none.
+func (c *noteCursor) next() ([]Note, bool) {
+	key, _, ok := c.peek()
+	if !ok {
+		return nil, false
+	}
+	return c.upTo(key >> rankBits), true
+}
+
+// noteBuffer gathers the notes of one packet for immediate output.
+type noteBuffer struct{ notes []Note }
+
+func (b *noteBuffer) take(n *Note) { b.notes = append(b.notes, *n) }
+
+// flush returns the notes gathered so far in their order, valid until the
+// next note.
+func (b *noteBuffer) flush() []Note {
+	n := b.notes
+	b.notes = b.notes[:0]
+	slices.SortStableFunc(n, func(a, b Note) int { return int(noteRank(&a)) - int(noteRank(&b)) })
+	return n
+}
+
+// code writes or reads all of a note but Packet, which must be set before.
+func (n *Note) code(c *coder) {
+	number(c, &n.Conn)
+	number(c, &n.Kind)
+	n.codeEnds(c)
+	if n.Kind == FindingNote {
+		n.codeFinding(c)
+	} else {
+		n.codeStep(c)
+	}
+}
+
+func (n *Note) codeEnds(c *coder) {
+	var k flowKey
+	var lowIsClient bool
+	if !c.reading {
+		k, lowIsClient = keyOf(n.Ends[statemachine.Client], n.Ends[statemachine.Server])
+	}
+	flag(c, &lowIsClient)
+	k.code(c)
+	n.Ends = endsOf(&k, lowIsClient)
+}
+
+func (n *Note) codeStep(c *coder) {
+	s := &n.Step
+	near := statemachine.Moment{Packet: n.Packet}
+	moment(c, &s.Cause, near)
+	nearby(c, &s.Place, n.Packet)
+	nearby(c, &s.Proof, n.Packet)
+	number(c, &s.Number)
+	number(c, &s.NumberKind)
+	number(c, &s.Side)
+	number(c, &s.From)
+	number(c, &s.To)
+	number(c, &s.Event)
+	number(c, &s.Rule)
+	number(c, &s.Certainty)
+}
+
+func (n *Note) codeFinding(c *coder) {
+	f := &n.Finding
+	moment(c, &f.At, statemachine.Moment{Packet: n.Packet})
+	nearby(c, &f.By, n.Packet)
+	signed(c, &f.A)
+	signed(c, &f.B)
+	number(c, &f.Side)
+	number(c, &f.Code)
+}
+
+// nearby codes a packet number near another one, on either side of it.
+func nearby(c *coder, v *uint64, near uint64) {
+	d := int64(*v - near)
+	signed(c, &d)
+	*v = uint64(d) + near
+}

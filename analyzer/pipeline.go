@@ -1,0 +1,396 @@
+package analyzer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// Wants tells what a run's sink is given besides the capture's record. What
+// nobody wants costs nothing.
+type Wants uint8
+
+// What can be wanted.
+const (
+	WantPackets     Wants = 1 << iota // every TCP packet, with its reading
+	WantNotes                         // steps and findings
+	WantConnections                   // connection records
+)
+
+// Options are a run's choices; the zero value is made useful by the defaults
+// that each field names.
+type Options struct {
+	Wants Wants
+	// OnePass gives each packet to the sink at once, with provisional notes
+	// that later ones confirm or withdraw. It is for input that cannot be
+	// read twice. Otherwise every note is final and stands under its packet.
+	OnePass bool
+	// AnyOrder allows connection records to be given when the connections
+	// end, instead of ordered by number after the last packet. A run in two
+	// passes that wants packets keeps the order all the same.
+	AnyOrder bool
+	// Machine sets the timers of the endpoints; Linux when zero.
+	Machine statemachine.Config
+	// Linger is how long, by capture time, a connection whose ends are both
+	// CLOSED waits for stragglers; 60 s when 0.
+	Linger time.Duration
+	// MaxConnections bounds the live connections; no bound when 0.
+	MaxConnections int
+	// SpoolLimit bounds each of the at most three spools of a run in memory,
+	// in octets; beyond it they use temporary files. 64 MiB when 0.
+	SpoolLimit int
+	// TempDir is where temporary files go; the system's own place when empty.
+	TempDir string
+}
+
+func (o Options) wants(w Wants) bool { return o.Wants&w != 0 }
+
+// withDefaults returns o with each zero field at its default.
+func (o Options) withDefaults() Options {
+	if o.Machine == (statemachine.Config{}) {
+		o.Machine = statemachine.Linux()
+	}
+	if o.Linger == 0 {
+		o.Linger = time.Minute
+	}
+	if o.SpoolLimit == 0 {
+		o.SpoolLimit = 64 << 20
+	}
+	return o
+}
+
+// Run reads the source that open returns and gives the results to sink. In two
+// passes with WantPackets it opens the source a second time, and it must then
+// yield the same packets.
+//
+// An input that breaks off does not keep the sink from getting all that was
+// read. Run then returns the source's error, and the capture's record has it
+// too. When ctx ends, a one-pass run ends as if the input had ended, and
+// returns nil; a run in two passes stops and returns the cause.
+func Run(ctx context.Context, opt Options, open func() (Source, error), sink Sink) error {
+	opt = opt.withDefaults()
+	if opt.OnePass {
+		return runOnePass(ctx, &opt, open, sink)
+	}
+	return runTwoPass(ctx, &opt, open, sink)
+}
+
+// ctxEvery is how many packets go by between two looks at the context.
+const ctxEvery = 1024
+
+// reader reads a source to its end and keeps the capture's record.
+type reader struct {
+	src     Source
+	capture Capture
+	broken  error // what ended the input early
+}
+
+// each calls fn for every packet. It returns the error of fn or of ctx; an
+// error of the source is kept in broken.
+func (r *reader) each(ctx context.Context, fn func(*Packet) error) error {
+	p := new(Packet)
+	for n := uint64(0); ; n++ {
+		if n%ctxEvery == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := r.src.Next(p); err != nil {
+			if !errors.Is(err, io.EOF) {
+				r.broken = err
+			}
+			return nil
+		}
+		r.count(p)
+		if err := fn(p); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *reader) count(p *Packet) {
+	c := &r.capture
+	at := statemachine.Moment{Packet: p.Number, Time: p.Time}
+	if c.Packets++; c.Packets == 1 {
+		c.First = at
+	}
+	c.Last = at
+	if n := len(c.LinkTypes); n == 0 || c.LinkTypes[n-1] != p.Link && !slices.Contains(c.LinkTypes, p.Link) {
+		c.LinkTypes = append(c.LinkTypes, p.Link)
+	}
+	if p.Skip != NotSkipped {
+		c.Skipped[p.Skip]++
+		return
+	}
+	c.TCP++
+}
+
+// close completes the capture's record and closes the source.
+func (r *reader) close() {
+	if d, ok := r.src.(StatsSource); ok {
+		st := d.Stats()
+		r.capture.Files, r.capture.LinkTypes = st.Files, st.LinkTypes
+		r.capture.Drops, r.capture.Errors = st.Drops, st.Errors
+	}
+	if r.broken != nil && !slices.Contains(r.capture.Errors, r.broken.Error()) {
+		r.capture.Errors = append(r.capture.Errors, r.broken.Error())
+	}
+	r.src.Close() // opened for reading only: nothing can be lost
+}
+
+// recordSpool keeps the records of ended connections by their numbers and, for
+// a second pass, where each of them begins.
+type recordSpool struct {
+	records, starts *spool
+	c               coder
+}
+
+func (s *recordSpool) take(r *record) {
+	if s.records != nil {
+		s.c = coder{b: s.c.b[:0]}
+		r.code(&s.c)
+		s.records.add(uint64(r.id), s.c.b)
+	}
+	if s.starts != nil {
+		st := start{id: r.id, lowIsClient: r.lowIsClient, from: r.from, last: r.last.Packet}
+		s.c = coder{b: s.c.b[:0]}
+		st.code(&s.c)
+		s.starts.add(r.first.Packet, s.c.b)
+	}
+}
+
+// deliver gives the records to the sink, ordered by number.
+func (s *recordSpool) deliver(sink Sink) error {
+	cur := s.records.cursor()
+	var r record
+	var c Connection
+	for {
+		_, item, ok := cur.peek()
+		if !ok {
+			return cur.err
+		}
+		r.code(&coder{b: item, reading: true})
+		cur.advance()
+		r.fill(&c)
+		if err := sink.Connection(&c); err != nil {
+			return err
+		}
+	}
+}
+
+// close removes the temporary files.
+func (s *recordSpool) close() error { return errors.Join(s.records.close(), s.starts.close()) }
+
+// recordStream gives records to the sink as they come.
+type recordStream struct {
+	sink Sink
+	c    Connection
+	err  error
+}
+
+func (s *recordStream) take(r *record) {
+	if s.err == nil {
+		r.fill(&s.c)
+		s.err = s.sink.Connection(&s.c)
+	}
+}
+
+// outlets builds what the options ask for: where records go, the spool behind
+// it (nil for a stream), and how to learn of failures.
+func (o *Options) outlets(sink Sink) (recordTaker, *recordSpool, func() error) {
+	replay := !o.OnePass && o.wants(WantPackets)
+	if o.AnyOrder && !replay && o.wants(WantConnections) {
+		s := &recordStream{sink: sink}
+		return s, nil, func() error { return s.err }
+	}
+	s := &recordSpool{}
+	if o.wants(WantConnections) {
+		s.records = newSpool(o.SpoolLimit, o.TempDir)
+	}
+	if replay {
+		s.starts = newSpool(o.SpoolLimit, o.TempDir)
+	}
+	if s.records == nil && s.starts == nil {
+		return nil, nil, func() error { return nil }
+	}
+	return s, s, func() error { return errors.Join(s.records.failure(), s.starts.failure()) }
+}
+
+// conclude gives the sink what comes after the last packet.
+func conclude(r *reader, t *tracker, records *recordSpool, sink Sink) error {
+	if records != nil && records.records != nil {
+		if err := records.deliver(sink); err != nil {
+			return err
+		}
+	}
+	r.capture.Connections = uint64(t.ids)
+	r.capture.Evicted = t.evicted
+	if err := sink.Capture(&r.capture); err != nil {
+		return err
+	}
+	return r.broken
+}
+
+func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), sink Sink) error {
+	src, err := open()
+	if err != nil {
+		return err
+	}
+	r := &reader{src: src}
+	buffer := &noteBuffer{}
+	var notes noteTaker
+	if opt.wants(WantNotes) {
+		notes = buffer
+	}
+	taker, records, failed := opt.outlets(sink)
+	if records != nil {
+		defer records.close() // a temporary file: its loss is no harm
+	}
+	t := newTracker(opt, notes, taker)
+	var o Observation
+	err = r.each(ctx, func(p *Packet) error {
+		o = Observation{}
+		if p.Skip == NotSkipped {
+			f, side, reading := t.observe(p)
+			o = Observation{Conn: f.id, Side: side, Reading: reading, Notes: buffer.flush()}
+		}
+		if err := failed(); err != nil {
+			return err
+		}
+		if opt.wants(WantPackets) && p.HasTCP {
+			o.Packet = p
+			return sink.Packet(&o)
+		}
+		return giveNotes(&o, o.Notes, sink)
+	})
+	if err != nil && ctx.Err() == nil {
+		r.close()
+		return err
+	}
+	r.close()
+	err = t.endAll(func() error { return errors.Join(failed(), giveNotes(&o, buffer.flush(), sink)) })
+	if err != nil {
+		return err
+	}
+	return conclude(r, t, records, sink)
+}
+
+// giveNotes gives the sink notes without a packet.
+func giveNotes(o *Observation, notes []Note, sink Sink) error {
+	if len(notes) == 0 {
+		return nil
+	}
+	*o = Observation{Notes: notes}
+	return sink.Packet(o)
+}
+
+func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), sink Sink) error {
+	src, err := open()
+	if err != nil {
+		return err
+	}
+	r := &reader{src: src}
+	var notes noteTaker
+	var spooled *noteSpool
+	if opt.wants(WantNotes) {
+		spooled = &noteSpool{spool: newSpool(opt.SpoolLimit, opt.TempDir)}
+		notes = spooled
+		defer spooled.close() // a temporary file: its loss is no harm
+	}
+	taker, records, failed := opt.outlets(sink)
+	if records != nil {
+		defer records.close()
+	}
+	t := newTracker(opt, notes, taker)
+	err = r.each(ctx, func(p *Packet) error {
+		if p.Skip == NotSkipped {
+			t.observe(p)
+		}
+		return failed()
+	})
+	r.close()
+	if err != nil {
+		return err
+	}
+	if err := t.endAll(failed); err != nil {
+		return err
+	}
+	if err := second(ctx, opt, open, sink, r.capture.Packets, spooled, records); err != nil {
+		return err
+	}
+	return conclude(r, t, records, sink)
+}
+
+// second delivers packets and notes after the first pass.
+func second(ctx context.Context, opt *Options, open func() (Source, error), sink Sink, packets uint64, spooled *noteSpool, records *recordSpool) error {
+	var spool *spool
+	if spooled != nil {
+		spool = spooled.spool
+	}
+	notes := &noteCursor{cursor: spool.cursor()}
+	if opt.wants(WantPackets) {
+		if err := replayAll(ctx, open, sink, packets, notes, records.starts.cursor()); err != nil {
+			return err
+		}
+	}
+	var o Observation
+	for n, ok := notes.next(); ok; n, ok = notes.next() {
+		if err := giveNotes(&o, n, sink); err != nil {
+			return err
+		}
+	}
+	return notes.err
+}
+
+// errChanged says that the second pass met another input than the first.
+type errChanged struct{ first, second uint64 }
+
+func (e errChanged) Error() string {
+	return fmt.Sprintf("the input changed while it was read: %d packets, then %d", e.first, e.second)
+}
+
+// errEnough stops the second pass where the first one ended, in a file that
+// grew meanwhile.
+var errEnough = errors.New("all packets of the first pass were read")
+
+// replayAll reads the input again and gives the sink each TCP packet with its
+// notes.
+func replayAll(ctx context.Context, open func() (Source, error), sink Sink, packets uint64, notes *noteCursor, starts *cursor) error {
+	if packets == 0 {
+		return nil
+	}
+	src, err := open()
+	if err != nil {
+		return err
+	}
+	r := &reader{src: src}
+	defer r.close()
+	v := newReplay(starts)
+	var o Observation
+	err = r.each(ctx, func(p *Packet) error {
+		if p.HasTCP {
+			o = Observation{Packet: p}
+			if p.Skip == NotSkipped {
+				o.Conn, o.Side, o.Reading = v.observe(p)
+				o.Notes = notes.upTo(p.Number)
+			}
+			if err := sink.Packet(&o); err != nil {
+				return err
+			}
+		}
+		if r.capture.Packets == packets {
+			return errEnough
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errEnough):
+		return errors.Join(notes.err, starts.err)
+	case err != nil:
+		return err
+	}
+	return errChanged{packets, r.capture.Packets}
+}

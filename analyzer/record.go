@@ -1,0 +1,212 @@
+package analyzer
+
+import (
+	"encoding/binary"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// endRecord is what a record keeps of one end.
+type endRecord struct {
+	packets, bytes uint64
+	again          [statemachine.NumKinds]uint32
+	iss            statemachine.Seq
+	hasISS         bool
+	state          statemachine.State
+	sure           statemachine.Certainty
+}
+
+// record is a Connection before anybody asks for it: without pointers, and
+// with the facts in place of the sentence that tells them.
+type record struct {
+	key         flowKey
+	id          uint32
+	lowIsClient bool
+	role        RoleReason
+	why         endReason
+	first, last statemachine.Moment
+	from        uint64            // see flow.from
+	until       statemachine.Time // the capture's clock when the record was made
+	ends        [2]endRecord
+	half        [2]statemachine.Time // of the handshake's round trip, by side
+	facts       facts
+	counts      findingCounts
+}
+
+// fillRecord makes t.record the record of the flow's connection.
+func (t *tracker) fillRecord(f *flow, why endReason) {
+	r := &t.record
+	*r = record{
+		key: f.key, id: f.id, lowIsClient: f.lowIsClient, role: f.role, why: why,
+		first: f.first, last: f.last, from: f.from, until: t.now.Time, facts: f.facts,
+	}
+	c, a := t.conns.at(f.conn), t.analyses.at(f.analysis)
+	for side := range statemachine.Side(2) {
+		e := &r.ends[side]
+		e.packets, e.bytes, e.again = f.packets[side], a.Bytes(side), a.Retransmissions(side)
+		if e.iss, e.hasISS = c.ISS(side); !e.hasISS {
+			e.iss, e.hasISS = a.ISS(side)
+		}
+		e.state, e.sure = c.State(side)
+	}
+	r.half[statemachine.Client], r.half[statemachine.Server] = a.HandshakeRTT()
+	if f.counts != 0 {
+		r.counts = *t.counts.at(f.counts)
+	}
+}
+
+// fill makes c the connection of the record.
+func (r *record) fill(c *Connection) {
+	*c = Connection{
+		ID: r.id, Role: r.role, First: r.first, Last: r.last, Evicted: r.why == endEvicted,
+		RTTClient: r.half[statemachine.Client], RTTServer: r.half[statemachine.Server],
+	}
+	addrs := endsOf(&r.key, r.lowIsClient)
+	for side := range r.ends {
+		e := &r.ends[side]
+		c.Ends[side] = EndpointRecord{
+			Addr: addrs[side], ISS: e.iss, HasISS: e.hasISS, State: e.state, Certainty: e.sure,
+			Packets: e.packets, Bytes: e.bytes, Retransmissions: e.again,
+		}
+	}
+	for code, n := range r.counts {
+		if n == 0 {
+			continue
+		}
+		if c.Findings == nil {
+			c.Findings = make(map[statemachine.Code]int)
+		}
+		c.Findings[statemachine.Code(code)] = int(n)
+	}
+	c.Verdict, c.Detail = judge(r)
+}
+
+// coder is an append-only or read-only buffer of numbers, so that one function
+// states the form of an item for both directions.
+type coder struct {
+	b       []byte
+	reading bool
+}
+
+// number codes an unsigned number of any width.
+func number[T ~uint8 | ~uint16 | ~uint32 | ~uint64](c *coder, v *T) {
+	if !c.reading {
+		c.b = binary.AppendUvarint(c.b, uint64(*v))
+		return
+	}
+	n, w := binary.Uvarint(c.b)
+	*v = T(n)
+	c.b = c.b[max(w, 0):]
+}
+
+// signed codes a signed number.
+func signed[T ~int64](c *coder, v *T) {
+	if !c.reading {
+		c.b = binary.AppendVarint(c.b, int64(*v))
+		return
+	}
+	n, w := binary.Varint(c.b)
+	*v = T(n)
+	c.b = c.b[max(w, 0):]
+}
+
+// flag codes a bool.
+func flag(c *coder, v *bool) {
+	var n uint8
+	if *v {
+		n = 1
+	}
+	number(c, &n)
+	*v = n != 0
+}
+
+// moment codes a moment near another one.
+func moment(c *coder, v *statemachine.Moment, base statemachine.Moment) {
+	packet, t := int64(v.Packet-base.Packet), v.Time-base.Time
+	signed(c, &packet)
+	signed(c, &t)
+	*v = statemachine.Moment{Packet: base.Packet + uint64(packet), Time: base.Time + t}
+}
+
+// code writes the key, addresses of IPv4 in their four octets.
+func (k *flowKey) code(c *coder) {
+	number(c, &k.family)
+	number(c, &k.lowPort)
+	number(c, &k.highPort)
+	for _, w := range [...]*[2]uint64{&k.low, &k.high} {
+		if k.family == 4 {
+			a := uint32(w[1])
+			number(c, &a)
+			*w = [2]uint64{0, 0xffff<<32 | uint64(a)}
+			continue
+		}
+		number(c, &w[0])
+		number(c, &w[1])
+	}
+}
+
+func (r *record) code(c *coder) {
+	r.key.code(c)
+	number(c, &r.id)
+	flag(c, &r.lowIsClient)
+	number(c, &r.role)
+	number(c, &r.why)
+	moment(c, &r.first, statemachine.Moment{})
+	moment(c, &r.last, r.first)
+	number(c, &r.from)
+	signed(c, &r.until)
+	for side := range r.ends {
+		r.ends[side].code(c)
+		signed(c, &r.half[side])
+	}
+	r.facts.code(c)
+	r.codeCounts(c)
+}
+
+func (e *endRecord) code(c *coder) {
+	number(c, &e.packets)
+	number(c, &e.bytes)
+	number(c, &e.iss)
+	flag(c, &e.hasISS)
+	number(c, &e.state)
+	number(c, &e.sure)
+	for i := range e.again {
+		number(c, &e.again[i])
+	}
+}
+
+func (x *facts) code(c *coder) {
+	number(c, &x.lastSYN)
+	number(c, &x.rstAt)
+	number(c, &x.synacks)
+	number(c, &x.is)
+	number(c, &x.rstState)
+	number(c, &x.rstSure)
+	for side := range x.did {
+		number(c, &x.finAt[side])
+		number(c, &x.syns[side])
+		number(c, &x.did[side])
+	}
+}
+
+// codeCounts codes the findings that occurred, as pairs, ended by code 0.
+func (r *record) codeCounts(c *coder) {
+	if c.reading {
+		r.counts = findingCounts{}
+		for {
+			var code uint8
+			if number(c, &code); code == 0 || int(code) >= len(r.counts) {
+				return
+			}
+			number(c, &r.counts[code])
+		}
+	}
+	for i := range r.counts {
+		if code := uint8(i); i > 0 && r.counts[i] > 0 {
+			number(c, &code)
+			number(c, &r.counts[i])
+		}
+	}
+	end := uint8(0)
+	number(c, &end)
+}

@@ -1,0 +1,42 @@
+package analyzer
+
+// slabBits sets the size of a slab's chunks: 2^slabBits elements.
+const slabBits = 9
+
+// slab hands out elements of one type from chunks that never move, so that an
+// index is enough to name an element and the collector has little to follow.
+// Index 0 is never handed out: it means none.
+type slab[T any] struct {
+	chunks []*[1 << slabBits]T
+	free   []uint32
+	next   uint32
+}
+
+// alloc returns the index of a zeroed element.
+func (s *slab[T]) alloc() uint32 {
+	if n := len(s.free); n > 0 {
+		i := s.free[n-1]
+		s.free = s.free[:n-1]
+		return i
+	}
+	if s.next == 0 {
+		s.next = 1
+	}
+	if int(s.next>>slabBits) == len(s.chunks) {
+		s.chunks = append(s.chunks, new([1 << slabBits]T))
+	}
+	s.next++
+	return s.next - 1
+}
+
+// at returns the element with index i, which alloc gave.
+func (s *slab[T]) at(i uint32) *T {
+	return &s.chunks[i>>slabBits][i&(1<<slabBits-1)]
+}
+
+// release zeroes the element and keeps it for the next alloc.
+func (s *slab[T]) release(i uint32) {
+	var zero T
+	*s.at(i) = zero
+	s.free = append(s.free, i)
+}

@@ -1,0 +1,162 @@
+package analyzer
+
+import "github.com/tcpstate/tcpstate/statemachine"
+
+// slot is one place of the hash table: the flow's index, 0 for an empty place,
+// and its whole hash, so that most misses and all growth need no flow.
+type slot struct{ hash, flow uint32 }
+
+// minSlots is the first size of the hash table, a power of two.
+const minSlots = 1 << 10
+
+// table finds flows by their key: open addressing with linear probing over
+// flows that live in a slab. Its answers do not depend on the hash.
+type table struct {
+	seed  hashSeed
+	slots []slot
+	live  int
+	flows slab[flow]
+	lists [numLists]idleList
+}
+
+func newTable() *table {
+	return &table{seed: newHashSeed(), slots: make([]slot, minSlots)}
+}
+
+// find returns the index of the key's flow, 0 when there is none.
+func (t *table) find(k *flowKey, hash uint32) uint32 {
+	mask := uint32(len(t.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		s := t.slots[i]
+		if s.flow == 0 {
+			return 0
+		}
+		if s.hash == hash && t.flows.at(s.flow).key == *k {
+			return s.flow
+		}
+	}
+}
+
+// insert adds a flow for a key that find did not find.
+func (t *table) insert(k *flowKey, hash uint32) uint32 {
+	if (t.live+1)*4 > len(t.slots)*3 {
+		t.grow()
+	}
+	i := t.flows.alloc()
+	t.flows.at(i).key = *k
+	t.place(slot{hash, i})
+	t.live++
+	return i
+}
+
+func (t *table) place(s slot) {
+	mask := uint32(len(t.slots) - 1)
+	i := s.hash & mask
+	for t.slots[i].flow != 0 {
+		i = (i + 1) & mask
+	}
+	t.slots[i] = s
+}
+
+func (t *table) grow() {
+	old := t.slots
+	t.slots = make([]slot, 2*len(old))
+	for _, s := range old {
+		if s.flow != 0 {
+			t.place(s)
+		}
+	}
+}
+
+// remove takes the flow out of the table and its list and frees it.
+func (t *table) remove(i uint32) {
+	f := t.flows.at(i)
+	t.unlink(i, f)
+	t.unplace(i, f.key.hash(t.seed))
+	t.flows.release(i)
+	t.live--
+}
+
+// unplace empties the flow's slot and moves later slots of the same cluster
+// into the hole, so that no tombstones are needed.
+func (t *table) unplace(flow, hash uint32) {
+	mask := uint32(len(t.slots) - 1)
+	hole := hash & mask
+	for t.slots[hole].flow != flow {
+		hole = (hole + 1) & mask
+	}
+	for i := (hole + 1) & mask; t.slots[i].flow != 0; i = (i + 1) & mask {
+		home := t.slots[i].hash & mask
+		if (i-home)&mask >= (i-hole)&mask {
+			t.slots[hole] = t.slots[i]
+			hole = i
+		}
+	}
+	t.slots[hole] = slot{}
+}
+
+// listID names an idle list. Every flow is on one; each is ordered by due
+// time, because all its flows wait equally long from their last packet.
+type listID uint8
+
+// The lists.
+const (
+	noList    listID = iota
+	openList         // nothing to wait for: only a limit ends these
+	timedList        // a clock of an endpoint runs: TIME-WAIT or FIN-WAIT-2
+	overList         // both ends CLOSED, kept for stragglers
+	numLists  = iota
+)
+
+// idleList is a list of flows, the longest idle first.
+type idleList struct{ head, tail uint32 }
+
+// touch moves the flow to the end of the list, with the given due time.
+func (t *table) touch(i uint32, f *flow, id listID, due statemachine.Time) {
+	f.due = due
+	if f.list == id && t.lists[id].tail == i {
+		return
+	}
+	t.unlink(i, f)
+	l := &t.lists[id]
+	f.list, f.prev, f.next = id, l.tail, 0
+	if l.tail != 0 {
+		t.flows.at(l.tail).next = i
+	} else {
+		l.head = i
+	}
+	l.tail = i
+}
+
+func (t *table) unlink(i uint32, f *flow) {
+	if f.list == noList {
+		return
+	}
+	l := &t.lists[f.list]
+	if f.prev != 0 {
+		t.flows.at(f.prev).next = f.next
+	} else {
+		l.head = f.next
+	}
+	if f.next != 0 {
+		t.flows.at(f.next).prev = f.prev
+	} else {
+		l.tail = f.prev
+	}
+	f.list, f.prev, f.next = noList, 0, 0
+}
+
+// longestIdle returns the flow whose last packet is the oldest, 0 when there
+// is none.
+func (t *table) longestIdle() uint32 {
+	best := uint32(0)
+	for _, l := range t.lists {
+		if l.head == 0 {
+			continue
+		}
+		if best == 0 || t.flows.at(l.head).last.Packet < t.flows.at(best).last.Packet {
+			best = l.head
+		}
+	}
+	return best
+}

@@ -1,0 +1,230 @@
+package analyzer
+
+import (
+	"time"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// noteTaker takes notes as they are made, and keeps none of its argument.
+type noteTaker interface{ take(n *Note) }
+
+// recordTaker takes the record of a connection that has ended.
+type recordTaker interface{ take(r *record) }
+
+// tracker knows all live connections and feeds their segments to the state
+// machine. It owns everything that it touches, so that a run may have several,
+// each with its share of the four-tuples; numbers is then what they share.
+type tracker struct {
+	opt      *Options
+	machine  *statemachine.Machine
+	table    *table
+	conns    slab[statemachine.Conn]
+	analyses slab[statemachine.Analysis]
+	helds    slab[statemachine.Held]
+	lives    slab[statemachine.Live]
+	counts   slab[findingCounts]
+
+	notes    noteTaker   // nil when nobody wants them
+	records  recordTaker // nil when nobody wants them
+	ids      uint32      // connections so far
+	evicted  uint64
+	now      statemachine.Moment // the current packet; its time never runs backwards
+	wentBack bool                // the capture's clock did
+	linger   statemachine.Time
+	timers   statemachine.Time // how long a closing connection is silent before Advance is tried; settled words and TIME-WAIT are due then
+	note     Note              // scratch
+	record   record            // scratch
+}
+
+func newTracker(opt *Options, notes noteTaker, records recordTaker) *tracker {
+	return &tracker{
+		opt: opt, machine: statemachine.NewMachine(opt.Machine), table: newTable(), notes: notes, records: records,
+		linger: statemachine.Time(opt.Linger),
+		timers: statemachine.Time(min(max(opt.Machine.TimeWait, time.Millisecond), time.Minute)),
+	}
+}
+
+// observe takes one packet with a whole segment. It returns the packet's flow,
+// which is valid until the next call, and which side sent it.
+func (t *tracker) observe(p *Packet) (*flow, statemachine.Side, statemachine.Reading) {
+	backwards := t.tick(p)
+	at := statemachine.Moment{Packet: p.Number, Time: p.Time}
+	seg := &p.Segment
+	key, fromLow := keyOf(p.Src, p.Dst)
+	hash := key.hash(t.table.seed)
+	i := t.table.find(&key, hash)
+	if i == 0 {
+		t.makeRoom()
+		i = t.table.insert(&key, hash)
+		t.open(t.table.flows.at(i), at, fromLow, seg)
+	} else {
+		t.place(t.table.flows.at(i), at, fromLow, seg)
+	}
+	f := t.table.flows.at(i)
+	side := f.side(fromLow)
+	if backwards {
+		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.ClockBackwards})
+	}
+	r := t.feed(f, at, side, seg)
+	t.judgeShape(f, p, side)
+	t.file(i, f)
+	return f, side, r
+}
+
+// tick moves the tracker's clock to the packet and ends what was due before.
+// It reports whether the capture's clock ran backwards for the first time.
+func (t *tracker) tick(p *Packet) (backwards bool) {
+	backwards = p.Time < t.now.Time && !t.wentBack && t.now.Packet != 0
+	t.wentBack = t.wentBack || backwards
+	if t.now.Packet == 0 || p.Time > t.now.Time {
+		t.now.Time = p.Time
+	}
+	t.now.Packet = p.Number
+	t.expire()
+	return backwards
+}
+
+// place decides whether a segment on a known four-tuple continues its
+// connection, and opens the next one where it does not.
+func (t *tracker) place(f *flow, at statemachine.Moment, fromLow bool, seg *statemachine.Segment) {
+	c := t.conns.at(f.conn)
+	t.machine.Advance(c, at)
+	t.drain(f)
+	var held *statemachine.Held
+	if f.held != 0 {
+		held = t.helds.at(f.held)
+	}
+	switch t.machine.Judge(c, held, at, f.side(fromLow), seg) {
+	case statemachine.SameConn:
+	case statemachine.HoldSYN:
+		if f.held == 0 {
+			f.held = t.helds.alloc()
+		}
+		*t.helds.at(f.held) = statemachine.Held{At: at, Side: f.side(fromLow), Segment: *seg}
+	case statemachine.NewConn:
+		t.finish(f, endReused)
+		t.reopen(f, at, fromLow, seg)
+	case statemachine.NewFromHeld:
+		t.openHeld(f, *held, at)
+	}
+}
+
+// openHeld ends the connection and opens the one that the held SYN began. The
+// SYN was fed to the old one too, which at that time was the likelier owner.
+func (t *tracker) openHeld(f *flow, h statemachine.Held, at statemachine.Moment) {
+	fromLow := (h.Side == statemachine.Client) == f.lowIsClient
+	f.packets[h.Side]--
+	t.finish(f, endReused)
+	t.reopen(f, h.At, fromLow, &h.Segment)
+	f.from = at.Packet
+	t.feed(f, h.At, f.side(fromLow), &h.Segment)
+}
+
+// reopen makes the flow, whose connection was finished, one of a new
+// connection.
+func (t *tracker) reopen(f *flow, at statemachine.Moment, fromLow bool, seg *statemachine.Segment) {
+	t.free(f)
+	*f = flow{key: f.key, prev: f.prev, next: f.next, list: f.list, due: f.due}
+	t.open(f, at, fromLow, seg)
+}
+
+// open begins a connection with its first segment, without feeding it.
+func (t *tracker) open(f *flow, at statemachine.Moment, fromLow bool, seg *statemachine.Segment) {
+	src, dst := f.key.lowPort, f.key.highPort
+	if !fromLow {
+		src, dst = dst, src
+	}
+	client, why := roles(seg, src, dst)
+	f.role = why
+	f.lowIsClient = client == fromLow
+	t.ids++
+	f.id = t.ids
+	f.first, f.last, f.from = at, at, at.Packet
+	f.conn, f.analysis = t.conns.alloc(), t.analyses.alloc()
+	if t.opt.OnePass {
+		f.live = t.lives.alloc()
+	}
+	t.judgeOpening(f, seg, at, f.side(fromLow))
+}
+
+// feed gives the segment to the flow's connection and takes what it settles.
+func (t *tracker) feed(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) statemachine.Reading {
+	f.last = at
+	f.packets[side]++
+	if seg.Flags&(statemachine.SYN|statemachine.FIN|statemachine.RST|statemachine.ACK) != statemachine.ACK ||
+		f.facts.did[side]&ackedOn == 0 || f.facts.is&seenOrdinary == 0 {
+		f.facts.sent(side, seg, f.first.Time, at.Time)
+	}
+	t.machine.Observe(t.conns.at(f.conn), at, side, seg)
+	t.drain(f)
+	r := t.analyses.at(f.analysis).Read(at, side, seg)
+	if r.Class == statemachine.DuplicateFrame {
+		t.once(f, statemachine.Finding{At: at, By: r.Repeats, Side: side, Code: statemachine.DuplicateCapture})
+	}
+	return r
+}
+
+// drain takes the steps and findings of the machine's last call.
+func (t *tracker) drain(f *flow) {
+	steps := t.machine.Steps()
+	for i := range steps {
+		f.facts.step(&steps[i], f.first.Time)
+		if !t.opt.OnePass {
+			t.say(f, StepNote, &steps[i])
+		}
+	}
+	for _, fd := range t.machine.Findings() {
+		t.finding(f, fd)
+	}
+	if t.opt.OnePass && t.notes != nil {
+		words := t.machine.Words(t.conns.at(f.conn), t.lives.at(f.live))
+		for i := range words {
+			t.say(f, wordKinds[words[i].Kind], &words[i].Step)
+		}
+	}
+}
+
+// wordKinds gives the note for each kind of word.
+var wordKinds = [...]NoteKind{
+	statemachine.Said:      ProvisionalNote,
+	statemachine.Final:     StepNote,
+	statemachine.Confirmed: ConfirmedNote,
+	statemachine.Withdrawn: WithdrawnNote,
+}
+
+// say notes a step. It stands under the packet behind which it took place; a
+// clock's step under the packet at which it is noticed.
+func (t *tracker) say(f *flow, kind NoteKind, s *statemachine.Step) {
+	if t.notes == nil {
+		return
+	}
+	t.note = Note{Packet: s.Place, Conn: f.id, Ends: f.ends(), Kind: kind, Step: *s}
+	if s.Cause.Packet == 0 || s.Place == 0 {
+		t.note.Packet = t.now.Packet
+	}
+	t.notes.take(&t.note)
+}
+
+// finding counts and notes a finding.
+func (t *tracker) finding(f *flow, fd statemachine.Finding) {
+	if f.counts == 0 {
+		f.counts = t.counts.alloc()
+	}
+	t.counts.at(f.counts)[fd.Code]++
+	if t.notes == nil {
+		return
+	}
+	t.note = Note{Packet: fd.At.Packet, Conn: f.id, Ends: f.ends(), Kind: FindingNote, Finding: fd}
+	if t.note.Packet == 0 {
+		t.note.Packet = t.now.Packet
+	}
+	t.notes.take(&t.note)
+}
+
+// once notes a finding unless the connection has it already.
+func (t *tracker) once(f *flow, fd statemachine.Finding) {
+	if f.counts == 0 || t.counts.at(f.counts)[fd.Code] == 0 {
+		t.finding(f, fd)
+	}
+}

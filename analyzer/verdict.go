@@ -1,0 +1,218 @@
+package analyzer
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// judge says how the connection ended and why we think so, in one sentence
+// without a final period.
+func judge(r *record) (Verdict, string) {
+	x := &r.facts
+	if x.is&seenOrdinary == 0 {
+		return VerdictScan, "scan: only segments that no TCP sends"
+	}
+	by, reset := x.resetBy()
+	// A reset that meets TIME-WAIT ends a connection that was closed before.
+	if reset && x.rstState != statemachine.TimeWait {
+		return r.judgeReset(by)
+	}
+	switch fins := [2]bool{x.did[0]&sentFIN != 0, x.did[1]&sentFIN != 0}; {
+	case fins[0] && fins[1]:
+		return r.judgeClose()
+	case fins[0]:
+		return r.judgeHalfClose(statemachine.Client)
+	case fins[1]:
+		return r.judgeHalfClose(statemachine.Server)
+	}
+	if v, detail := r.judgeOpening(); v != VerdictNone {
+		return v, detail
+	}
+	return r.judgeOpen()
+}
+
+// judgeReset tells a refusal (RFC 9293 §3.10.7.3: a RST in SYN-SENT) from a
+// reset of something that existed.
+func (r *record) judgeReset(by statemachine.Side) (Verdict, string) {
+	x, victim := &r.facts, by.Peer()
+	hedge := ""
+	if x.did[victim]&gotRST == 0 {
+		hedge = fmt.Sprintf("; nothing shows that the %s took it", victim)
+	} else if x.rstSure <= statemachine.Presumed {
+		hedge = fmt.Sprintf("; the %s presumably took it", victim)
+	}
+	if x.rstState == statemachine.SynSent && x.did[victim]&gotRST != 0 {
+		server := endsOf(&r.key, r.lowIsClient)[by]
+		return VerdictRefused, fmt.Sprintf("refused: %s answered the SYN with RST", server) + hedge
+	}
+	b := fmt.Sprintf("reset by the %s", by)
+	if (x.did[0]|x.did[1])&established == 0 {
+		b += " during the handshake"
+	}
+	b += " after " + seconds(x.rstAt)
+	switch {
+	case x.did[by]&sentFIN != 0 && x.did[victim]&sentFIN != 0:
+		b += ", when both had sent FIN"
+	case x.did[by]&sentFIN != 0:
+		b += ", behind its own FIN"
+	case x.did[victim]&sentFIN != 0:
+		b += fmt.Sprintf(", in answer to a %s that had sent FIN", victim)
+	}
+	return VerdictReset, b + hedge
+}
+
+// judgeClose judges a connection on which both ends sent a FIN.
+func (r *record) judgeClose() (Verdict, string) {
+	x := &r.facts
+	a, b := r.ends[statemachine.Client].state, r.ends[statemachine.Server].state
+	switch {
+	case !isDone(a) || !isDone(b):
+		if a == statemachine.TimeWait || b == statemachine.TimeWait {
+			return VerdictTimeWait, "closing, the last ACK still open: " + r.states()
+		}
+		return VerdictOpenAtEnd, "closing " + r.when() + ": " + r.states()
+	case (x.did[0]|x.did[1])&closedTogether != 0:
+		return r.closed(VerdictClosedSimultaneously, "closed by both ends at the same time")
+	case x.did[statemachine.Server]&closedFirst != 0:
+		return r.closed(VerdictClosed, "closed: the server closed first, then the client")
+	default:
+		return r.closed(VerdictClosed, "closed: the client closed first, then the server")
+	}
+}
+
+// closed completes the sentence about a connection that was closed in order.
+func (r *record) closed(v Verdict, s string) (Verdict, string) {
+	for side := range statemachine.Side(2) {
+		if r.facts.did[side]&timeWaited != 0 {
+			s += fmt.Sprintf("; TIME-WAIT at the %s", side)
+		}
+	}
+	for side := range statemachine.Side(2) {
+		e := &r.ends[side]
+		if e.state == statemachine.Closed && e.sure <= statemachine.Presumed {
+			s += fmt.Sprintf("; the last ACK presumably reached the %s", side)
+		}
+	}
+	if r.facts.is&begunInMiddle != 0 {
+		return VerdictMidStreamClosed, s + "; the capture lacks the handshake"
+	}
+	return v, s
+}
+
+// judgeHalfClose judges a connection on which only side sent a FIN.
+func (r *record) judgeHalfClose(side statemachine.Side) (Verdict, string) {
+	x, peer := &r.facts, side.Peer()
+	if x.did[side]&timedOut != 0 {
+		return VerdictTimedOut, fmt.Sprintf("timed out: the %s gave up in FIN-WAIT-2, the %s never closed", side, peer)
+	}
+	left := since(r.first.Time, r.until) - min(x.finAt[side], since(r.first.Time, r.until))
+	s := fmt.Sprintf("half-closed: the %s has not closed for %s after the %s's FIN", peer, seconds(left), side)
+	if r.ends[side].state == statemachine.FinWait1 {
+		s += ", which was not acknowledged"
+	}
+	return VerdictHalfClosed, s
+}
+
+// judgeOpening judges a connection that did not come about, or whose one end
+// forgot it; VerdictNone for all others.
+func (r *record) judgeOpening() (Verdict, string) {
+	x := &r.facts
+	for side := range statemachine.Side(2) {
+		if x.did[side]&lostState != 0 {
+			return VerdictHalfOpen, fmt.Sprintf("half-open: the %s lost its state, the %s kept it", side, side.Peer())
+		}
+	}
+	client, server := &r.ends[statemachine.Client], &r.ends[statemachine.Server]
+	switch {
+	case client.state == statemachine.SynReceived && server.state == statemachine.SynReceived:
+		return VerdictHalfOpen, "half-open: both ends opened, neither acknowledged the other's SYN"
+	case client.state.Synchronized() && server.state == statemachine.SynReceived:
+		return VerdictHalfOpen, "half-open: the client is " + client.state.String() + ", nothing shows that the third ACK reached the server"
+	case (x.did[0]|x.did[1])&established != 0:
+		return VerdictNone, ""
+	case x.syns[statemachine.Client] > 0 && server.packets == 0:
+		return VerdictUnanswered, "unanswered: " + r.attempts() + ", no answer"
+	case x.synacks > 0:
+		return VerdictHalfOpen, "half-open: " + count(x.synacks, "SYN-ACK") + " from the server, the client did not complete the handshake"
+	case x.syns[statemachine.Client] > 0:
+		return VerdictHalfOpen, "half-open: " + r.attempts() + ", answered, but not by SYN-ACK"
+	}
+	return VerdictNone, ""
+}
+
+// judgeOpen judges a connection that was simply there to the end.
+func (r *record) judgeOpen() (Verdict, string) {
+	if (r.facts.did[0]|r.facts.did[1])&acked == 0 {
+		return VerdictNone, "no connection: stray segments only"
+	}
+	if r.facts.is&begunInMiddle != 0 {
+		return VerdictMidStreamOpen, "open " + r.when() + "; the capture lacks the handshake"
+	}
+	return VerdictOpenAtEnd, "open " + r.when()
+}
+
+// when says at what point the record was made.
+func (r *record) when() string {
+	switch r.why {
+	case endReused:
+		return "when a new connection took its ports"
+	case endEvicted:
+		return "when it was written out early, by the limit on connections"
+	case endOver, endInput:
+		return "at the end of the capture"
+	}
+	return ""
+}
+
+// states names the states of both ends.
+func (r *record) states() string {
+	return fmt.Sprintf("client %s, server %s", r.ends[statemachine.Client].state, r.ends[statemachine.Server].state)
+}
+
+// attempts counts the client's SYNs and says how long it tried.
+func (r *record) attempts() string {
+	n := r.facts.syns[statemachine.Client]
+	s := count(n, "SYN")
+	if n > 1 {
+		s += " in " + seconds(r.facts.lastSYN)
+	}
+	return s
+}
+
+// isDone reports a state in which an end has nothing more to do than wait.
+func isDone(s statemachine.State) bool {
+	return s == statemachine.Closed || s == statemachine.Listen || s == statemachine.TimeWait
+}
+
+// count spells a number of things.
+func count(n uint16, thing string) string {
+	switch n {
+	case 1:
+		return "1 " + thing
+	case math.MaxUint16:
+		return "65535 or more " + thing + "s"
+	}
+	return strconv.Itoa(int(n)) + " " + thing + "s"
+}
+
+// seconds spells milliseconds: three decimals below 10 s, one below 100 s,
+// none above, zeros at the end left out.
+func seconds(ms uint32) string {
+	s := (time.Duration(ms) * time.Millisecond).Seconds()
+	digits := 3
+	if s >= 100 {
+		digits = 0
+	} else if s >= 10 {
+		digits = 1
+	}
+	b := strconv.FormatFloat(s, 'f', digits, 64)
+	if digits > 0 {
+		b = strings.TrimRight(strings.TrimRight(b, "0"), ".")
+	}
+	return b + " s"
+}
