@@ -115,3 +115,6 @@ func (r *pcap) next(p *analyzer.Packet) error {
 
 // drops returns 0: pcap files do not tell.
 func (r *pcap) drops() uint64 { return 0 }
+
+// interfaceName returns "": pcap files do not tell.
+func (r *pcap) interfaceName(uint16) string { return "" }

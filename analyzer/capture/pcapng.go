@@ -235,3 +235,11 @@ func (r *pcapng) drops() uint64 {
 	}
 	return n
 }
+
+// interfaceName returns the name of an interface of the current section.
+func (r *pcapng) interfaceName(i uint16) string {
+	if int(i) >= len(r.interfaces) {
+		return ""
+	}
+	return r.interfaces[i].name
+}

@@ -26,6 +26,9 @@ type records interface {
 	next(p *analyzer.Packet) error
 	// drops returns how many packets the capture says that it lost.
 	drops() uint64
+	// interfaceName returns the name of an interface of the current section,
+	// "" when it has none.
+	interfaceName(i uint16) string
 }
 
 // stream is what the readers of both formats share.

@@ -216,6 +216,16 @@ func (s *Source) drops() uint64 {
 	return n
 }
 
+// InterfaceName returns the name that the capture gives to the interface of the
+// packet that Next returned last, at most 256 octets of whatever the file holds;
+// "" when it has none, as in all pcap files.
+func (s *Source) InterfaceName(p *analyzer.Packet) string {
+	if s.records == nil {
+		return ""
+	}
+	return s.records.interfaceName(p.Interface)
+}
+
 // Stats returns what the source knows of its input so far.
 func (s *Source) Stats() analyzer.SourceStats {
 	st := analyzer.SourceStats{Files: slices.Clone(s.paths), LinkTypes: slices.Clone(s.links), Drops: s.drops()}
