@@ -54,7 +54,7 @@ type TcpdumpPrinter struct {
 	frame   []byte
 	end     int // where the readable octets end: captured, and within the length of the IP packet
 	p       *analyzer.Packet
-	reached bool // the TCP header was printed, or the place where it is cut
+	reached bool // the IP header that the decoder found was met
 	depth   int  // IP headers entered
 }
 

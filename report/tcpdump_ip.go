@@ -66,15 +66,18 @@ func (t *TcpdumpPrinter) ip(off, length int) {
 	}
 }
 
-// enter counts the IP headers.
-func (t *TcpdumpPrinter) enter() bool {
+// enter counts the IP headers and notes that the one of the segment is met.
+func (t *TcpdumpPrinter) enter(off int) bool {
 	t.depth++
+	if off == t.p.NetOff {
+		t.reached = true
+	}
 	return t.depth <= maxIPDepth
 }
 
 // ip4 prints an IPv4 packet (RFC 791 §3.1).
 func (t *TcpdumpPrinter) ip4(off, length int) {
-	if !t.enter() {
+	if !t.enter(off) {
 		return
 	}
 	if !t.has(off, 1) {
@@ -194,8 +197,13 @@ func (t *TcpdumpPrinter) ip4Verbose(off, header, total int, presumed bool) bool 
 	whole := true
 	if header > 20 {
 		t.str(", options (")
-		if whole = t.ip4Options(off+20, header-20); !whole {
+		switch t.ip4Options(off+20, header-20) {
+		case optionStopped:
+			t.cut("ip")
+			return false
+		case optionCut:
 			t.str(" [truncated-option]")
+			whole = false
 		}
 		t.str(")")
 	}

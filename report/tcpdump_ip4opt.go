@@ -37,15 +37,15 @@ func ip4OptionName(kind byte) string {
 	return ""
 }
 
-// ip4Options prints IPv4 options for -v; it reports false where the captured
-// octets end before they do.
-func (t *TcpdumpPrinter) ip4Options(off, length int) bool {
+// ip4Options prints IPv4 options for -v: optionCut where the captured octets
+// end inside one, optionStopped where they end before its length.
+func (t *TcpdumpPrinter) ip4Options(off, length int) outcome {
 	for first := true; length > 0; first = false {
 		if !first {
 			t.str(",")
 		}
 		if !t.has(off, 1) {
-			return false
+			return optionStopped
 		}
 		kind, size := t.frame[off], 1
 		if name := ip4OptionName(kind); name != "" {
@@ -55,31 +55,35 @@ func (t *TcpdumpPrinter) ip4Options(off, length int) bool {
 		}
 		if kind != ip4NOP && kind != ip4EOL {
 			if !t.has(off, 2) {
-				return false
+				return optionStopped
 			}
 			size = int(t.frame[off+1])
 		}
 		if size < 1 || size == 1 && kind != ip4NOP && kind != ip4EOL || size > length {
 			t.num(" [bad length ", uint32(size))
 			t.str("]")
-			return true
+			return optionDone
 		}
 		if !t.has(off, size) {
-			return false
+			return optionCut
 		}
 		switch kind {
 		case ip4EOL:
-			return true
+			return optionDone
 		case ip4TS:
-			t.ip4Timestamps(off, size)
+			if !t.ip4Timestamps(off, size) {
+				return optionCut
+			}
 		case ip4RR, ip4LSRR, ip4SSRR:
-			t.ip4Route(off, size)
+			if !t.ip4Route(off, size) {
+				return optionCut
+			}
 		case ip4RA:
 			t.ip4RouterAlert(off, size)
 		}
 		off, length = off+size, length-size
 	}
-	return true
+	return optionDone
 }
 
 func (t *TcpdumpPrinter) ip4RouterAlert(off, size int) {
@@ -91,13 +95,15 @@ func (t *TcpdumpPrinter) ip4RouterAlert(off, size int) {
 	}
 }
 
-// ip4Route prints the addresses of a recorded or prescribed route.
-func (t *TcpdumpPrinter) ip4Route(off, size int) {
+// ip4Route prints the addresses of a recorded or prescribed route; it reports
+// false where the captured octets end before they do, which a size that is no
+// multiple of an address lets happen.
+func (t *TcpdumpPrinter) ip4Route(off, size int) bool {
 	if size < 3 || (size+1)&3 != 0 {
 		t.num(" [bad length ", uint32(size))
 		t.str("]")
 		if size < 3 {
-			return
+			return true
 		}
 	}
 	ptr := int(t.frame[off+2]) - 1
@@ -105,21 +111,25 @@ func (t *TcpdumpPrinter) ip4Route(off, size int) {
 		t.num(" [bad ptr ", uint32(t.frame[off+2]))
 		t.str("]")
 	}
-	for i := 3; i < size && t.has(off+i, 4); i += 4 {
+	for i := 3; i < size; i += 4 {
+		if !t.has(off+i, 4) {
+			return false
+		}
 		t.str(" ")
 		t.addr4(off + i)
 		if ptr > i || ptr < 0 {
 			t.str(",")
 		}
 	}
+	return true
 }
 
-// ip4Timestamps prints a timestamp option.
-func (t *TcpdumpPrinter) ip4Timestamps(off, size int) {
+// ip4Timestamps prints a timestamp option; it reports false as ip4Route does.
+func (t *TcpdumpPrinter) ip4Timestamps(off, size int) bool {
 	if size < 4 {
 		t.num("[bad length ", uint32(size))
 		t.str("]")
-		return
+		return true
 	}
 	kind := t.frame[off+3] & 15
 	hop := 8
@@ -148,7 +158,10 @@ func (t *TcpdumpPrinter) ip4Timestamps(off, size int) {
 		t.str("]")
 	}
 	if kind == 0 || kind == 1 || kind == 3 {
-		i = t.ip4TimestampList(off, size, hop, ptr)
+		var whole bool
+		if i, whole = t.ip4TimestampList(off, size, hop, ptr); !whole {
+			return false
+		}
 	}
 	if ptr == i {
 		t.str(" ^ ")
@@ -159,11 +172,14 @@ func (t *TcpdumpPrinter) ip4Timestamps(off, size int) {
 	} else {
 		t.str("}")
 	}
+	return true
 }
 
-func (t *TcpdumpPrinter) ip4TimestampList(off, size, hop, ptr int) int {
-	i := 4
-	for ; i < size && t.has(off+i, hop); i += hop {
+func (t *TcpdumpPrinter) ip4TimestampList(off, size, hop, ptr int) (i int, whole bool) {
+	for i = 4; i < size; i += hop {
+		if !t.has(off+i, hop) {
+			return i, false
+		}
 		if ptr == i {
 			t.str(" ^")
 		}
@@ -173,5 +189,5 @@ func (t *TcpdumpPrinter) ip4TimestampList(off, size, hop, ptr int) int {
 			t.addr4(off + i)
 		}
 	}
-	return i
+	return i, true
 }

@@ -1,8 +1,17 @@
 package report
 
+// Kinds of IPv6 options (RFC 8200 §4.2, RFC 2711, RFC 2675, RFC 6275 §6.3).
+const (
+	ip6Pad1        = 0
+	ip6PadN        = 1
+	ip6RouterAlert = 5
+	ip6Jumbo       = 0xc2
+	ip6HomeAddress = 0xc9
+)
+
 // ip6 prints an IPv6 packet with its extension headers (RFC 8200 §3, §4).
 func (t *TcpdumpPrinter) ip6(off, length int) {
-	if !t.enter() {
+	if !t.enter(off) {
 		return
 	}
 	if !t.has(off, 40) {
@@ -35,7 +44,7 @@ func (t *TcpdumpPrinter) ip6(off, length int) {
 		t.ip6Verbose(off, declared)
 	}
 	t.end = min(t.end, off+total)
-	t.ip6Extensions(off, total)
+	t.ip6Extensions(off, total, length)
 }
 
 // ip6Verbose writes the parenthesis of -v.
@@ -62,8 +71,9 @@ func (t *TcpdumpPrinter) ip6Verbose(off, declared int) {
 }
 
 // ip6Extensions prints the names of the extension headers and goes on with
-// what follows them; total counts from the IPv6 header.
-func (t *TcpdumpPrinter) ip6Extensions(off, total int) {
+// what follows them; total counts from the IPv6 header, length is what the
+// layer below says is there.
+func (t *TcpdumpPrinter) ip6Extensions(off, total, length int) {
 	h := ipHeader{off: off, v6: true, direct: t.frame[off+6] == protoTCP}
 	next, at, fragmented := t.frame[off+6], off+40, false
 	if next != protoTCP && next != protoUDP && next != protoDCCP && next != protoSCTP {
@@ -75,17 +85,32 @@ func (t *TcpdumpPrinter) ip6Extensions(off, total int) {
 	for {
 		size := 0
 		switch next {
-		case protoHopByHop, protoDestOpts:
-			if next == protoHopByHop && at != off+40 {
-				return // tcpdump complains and stops: RFC 8200 §4.1
+		case protoHopByHop:
+			if at != off+40 {
+				t.misplaced(t.frame[off+6] == protoHopByHop)
+				return
 			}
-			size = t.ip6Options(at, next == protoHopByHop)
+			j := jumbo{hop: true, declared: t.u16(off + 4)}
+			size = t.ip6Options(at, &j)
+			if j.declared == 0 && j.length == 0 {
+				t.str("[No valid Jumbo Payload Hop-by-Hop option found] (invalid)")
+				return
+			}
+			if j.length != 0 { // RFC 2675 §2
+				total = 40 + int(j.length)
+			}
+		case protoDestOpts:
+			size = t.ip6Options(at, &jumbo{})
 		case protoRouting:
 			size = t.ip6Routing(at)
 		case protoFragment:
 			size = t.ip6Fragment(off, at)
 			fragmented = true
 		default:
+			if length < total && t.u16(off+4) == 0 {
+				t.num("truncated-ip6 - ", uint32(total-length))
+				t.str(" bytes missing!")
+			}
 			t.payload(next, at, total-(at-off), &h, fragmented)
 			return
 		}
@@ -96,11 +121,50 @@ func (t *TcpdumpPrinter) ip6Extensions(off, total int) {
 	}
 }
 
+// jumbo is what the Jumbo Payload option is judged by (RFC 2675 §2), and what
+// it says.
+type jumbo struct {
+	hop      bool   // it stands among hop-by-hop options, as it should
+	seen     bool   // there was one before
+	declared uint16 // payload length of the IPv6 header
+	length   uint32 // the length that counts, 0 for none
+}
+
+// judge takes a Jumbo Payload option and tells what is wrong with it.
+func (j *jumbo) judge(length uint32) string {
+	switch {
+	case j.seen:
+		return " - already seen"
+	case !j.hop:
+		j.seen = true
+		return " - not a hop-by-hop option"
+	case j.declared != 0:
+		j.seen = true
+		return " - payload len != 0"
+	}
+	j.seen = true
+	if length < 65536 {
+		return " - < 65536"
+	}
+	j.length = length
+	return ""
+}
+
+// misplaced complains of hop-by-hop options elsewhere than behind the IPv6
+// header (RFC 8200 §4.1); again tells that there are some in the right place.
+func (t *TcpdumpPrinter) misplaced(again bool) {
+	if again {
+		t.str("[The Hop-by-Hop Options header was already found] (invalid)")
+	} else {
+		t.str("[The Hop-by-Hop Options header don't follow the IPv6 header] (invalid)")
+	}
+}
+
 // ip6Options prints a header of options and gives its size, 0 when the line
 // ends there.
-func (t *TcpdumpPrinter) ip6Options(at int, hop bool) int {
+func (t *TcpdumpPrinter) ip6Options(at int, j *jumbo) int {
 	name, protocol := "DSTOPT ", "dstopt"
-	if hop {
+	if j.hop {
 		name, protocol = "HBH ", "hbhopt"
 	}
 	if !t.has(at, 2) {
@@ -113,7 +177,7 @@ func (t *TcpdumpPrinter) ip6Options(at int, hop bool) int {
 		return 0
 	}
 	t.str(name)
-	if (hop || t.opt.Verbose > 0) && !t.ip6OptionList(t.frame[at+2:at+size], at+2) {
+	if (j.hop || t.opt.Verbose > 0) && !t.ip6OptionList(t.frame[at+2:at+size], at+2, j) {
 		t.cut(protocol)
 		return 0
 	}
@@ -122,12 +186,11 @@ func (t *TcpdumpPrinter) ip6Options(at int, hop bool) int {
 
 // ip6OptionList prints options (RFC 8200 §4.2); it reports false where they
 // contradict their lengths. start is where they lie in the frame.
-func (t *TcpdumpPrinter) ip6OptionList(o []byte, start int) bool {
-	const pad1, padN, routerAlert, jumbo, homeAddress = 0, 1, 5, 0xc2, 0xc9
+func (t *TcpdumpPrinter) ip6OptionList(o []byte, start int, j *jumbo) bool {
 	verbose := t.opt.Verbose > 0
 	for i := 0; i < len(o); {
 		size := 1
-		if o[i] != pad1 {
+		if o[i] != ip6Pad1 {
 			if i+1 >= len(o) {
 				return false
 			}
@@ -138,18 +201,22 @@ func (t *TcpdumpPrinter) ip6OptionList(o []byte, start int) bool {
 		}
 		bad := ""
 		switch o[i] {
-		case routerAlert:
+		case ip6RouterAlert:
 			bad = wrongSize(size != 4, "(rtalert: ")
-		case jumbo:
+		case ip6Jumbo:
 			bad = wrongSize(size != 6, "(jumbo: ")
-		case homeAddress:
+		case ip6HomeAddress:
 			bad = wrongSize(size < 18, "(homeaddr: ")
 		}
 		if bad != "" {
 			return t.ip6BadOption(bad, o[i:], size)
 		}
-		if verbose {
-			t.ip6Option(o[i:i+size], start+i)
+		why := ""
+		if o[i] == ip6Jumbo {
+			why = j.judge(t.u32(start + i + 2))
+		}
+		if verbose && !t.ip6Option(o[i:i+size], start+i, why) {
+			return false
 		}
 		i += size
 	}
@@ -169,7 +236,7 @@ func wrongSize(wrong bool, name string) string {
 // ip6BadOption names an option of the wrong size, or one whose right size
 // would not fit, and ends the list.
 func (t *TcpdumpPrinter) ip6BadOption(name string, rest []byte, size int) bool {
-	least := map6Sizes(rest[0])
+	least := leastSize6(rest[0])
 	t.str(name)
 	if len(rest) < least {
 		t.str("trunc)")
@@ -180,34 +247,40 @@ func (t *TcpdumpPrinter) ip6BadOption(name string, rest []byte, size int) bool {
 	return false
 }
 
-// map6Sizes gives the least size of the options that have one.
-func map6Sizes(kind byte) int {
+// leastSize6 gives the least size of the options that have one.
+func leastSize6(kind byte) int {
 	switch kind {
-	case 5:
+	case ip6RouterAlert:
 		return 4
-	case 0xc2:
+	case ip6Jumbo:
 		return 6
 	}
 	return 18
 }
 
 // ip6Option prints one well-formed option for -v; at is its place in the frame.
-func (t *TcpdumpPrinter) ip6Option(o []byte, at int) {
+// why tells what is wrong with a Jumbo Payload. It reports false where the
+// options inside it contradict their lengths.
+func (t *TcpdumpPrinter) ip6Option(o []byte, at int, why string) bool {
 	switch o[0] {
-	case 0:
+	case ip6Pad1:
 		t.str("(pad1)")
-	case 1:
+	case ip6PadN:
 		t.str("(padn)")
-	case 5:
+	case ip6RouterAlert:
 		t.str("(rtalert: 0x")
 		t.hex(uint64(t.u16(at+2)), 4)
 		t.str(") ")
-	case 0xc2:
+	case ip6Jumbo:
 		t.num("(jumbo: ", t.u32(at+2))
-		t.str(" - payload len != 0) ")
-	case 0xc9:
+		t.str(why)
+		t.str(") ")
+	case ip6HomeAddress:
 		t.str("(homeaddr: ")
 		t.addr6(at + 2)
+		if !t.ip6SubOptions(o[18:]) {
+			return false
+		}
 		t.str(")")
 	default:
 		t.str("(opt_type 0x")
@@ -215,6 +288,30 @@ func (t *TcpdumpPrinter) ip6Option(o []byte, at int) {
 		t.num(": len=", uint32(o[1]))
 		t.str(")")
 	}
+	return true
+}
+
+// ip6SubOptions prints what stands behind a home address (RFC 6275 §6.3).
+func (t *TcpdumpPrinter) ip6SubOptions(o []byte) bool {
+	for len(o) > 0 {
+		size := 1
+		switch {
+		case o[0] == ip6Pad1:
+			t.str(", pad1")
+		case len(o) < 2 || int(o[1])+2 > len(o):
+			return false
+		case o[0] == ip6PadN:
+			t.str(", padn")
+			size = int(o[1]) + 2
+		default:
+			t.str(", sopt_type 0x")
+			t.hex(uint64(o[0]), 2)
+			t.num(": len=", uint32(o[1]))
+			size = int(o[1]) + 2
+		}
+		o = o[size:]
+	}
+	return true
 }
 
 // ip6Routing prints a routing header (RFC 8200 §4.4, RFC 8754 §2) and gives
@@ -250,8 +347,8 @@ func (t *TcpdumpPrinter) ip6Routing(at int) int {
 		return 0
 	}
 	if words%2 != 0 {
-		t.num([]string{" [length ", " (invalid length "}[kind/4], uint32(words))
-		t.str([]string{"] (invalid)", ") (invalid)"}[kind/4])
+		t.num(" (invalid length ", uint32(words))
+		t.str(") (invalid)")
 		return 0
 	}
 	for i := range words / 2 {
@@ -288,6 +385,9 @@ func (t *TcpdumpPrinter) ip6Fragment(off, at int) int {
 		return 0
 	}
 	t.str(" ")
+	if t.end <= at+8 {
+		return 0
+	}
 	return 8
 }
 

@@ -107,6 +107,7 @@ func (t *TcpdumpPrinter) tag(off int) {
 // ethernet prints an Ethernet frame (IEEE 802.3, 802.1Q).
 func (t *TcpdumpPrinter) ethernet(wire int) {
 	if !t.has(0, 14) {
+		t.cut("ether")
 		return
 	}
 	show := t.opt.Link
@@ -119,6 +120,7 @@ func (t *TcpdumpPrinter) ethernet(wire int) {
 	kind, off, tagged := t.u16(12), 14, false
 	for isVLAN(kind) {
 		if !t.has(off, 4) {
+			t.cut("vlan")
 			return
 		}
 		if show {
@@ -208,6 +210,7 @@ func (t *TcpdumpPrinter) snap(off, length int) {
 // loopback prints a frame that begins with a BSD address family.
 func (t *TcpdumpPrinter) loopback(wire int) {
 	if !t.has(0, 4) {
+		t.cut("null")
 		return
 	}
 	family := t.u32(0)
@@ -245,6 +248,7 @@ func packetType(v uint16) string {
 // cooked1 prints a Linux cooked frame, version 1.
 func (t *TcpdumpPrinter) cooked1(wire int) {
 	if !t.has(0, 16) {
+		t.cut("sll")
 		return
 	}
 	kind := t.u16(14)
@@ -264,6 +268,7 @@ func (t *TcpdumpPrinter) cooked1(wire int) {
 // show without -e too.
 func (t *TcpdumpPrinter) cooked2(wire int) {
 	if !t.has(0, 20) {
+		t.cut("sll2")
 		return
 	}
 	name := ""
@@ -312,6 +317,7 @@ func (t *TcpdumpPrinter) cookedRest(hasMAC bool, mac int, kind uint16, wire int)
 func (t *TcpdumpPrinter) cookedPayload(kind uint16, off, length int) {
 	for kind == typeVLAN {
 		if !t.has(off, 4) {
+			t.cut("vlan")
 			return
 		}
 		if t.opt.Link {

@@ -107,6 +107,7 @@ type optionPrinter struct {
 	payload  int
 	sackBase uint32
 	flags    byte
+	sub      bool // an MPTCP option was printed: tcpdump blames it for what is cut later
 }
 
 // print writes the options field; it reports false when the line ends in it.
@@ -125,13 +126,13 @@ func (o *optionPrinter) print() bool {
 			}
 			return false
 		case optionCut:
-			o.t.cut("tcp")
+			o.cut()
 			if !first {
 				o.t.str(">") // as 4.99.3 does
 			}
 			return false
 		case optionStopped:
-			o.t.cut("tcp")
+			o.cut()
 			return false
 		}
 		if kind == optEOL {
@@ -140,6 +141,14 @@ func (o *optionPrinter) print() bool {
 	}
 	o.t.str("]")
 	return true
+}
+
+func (o *optionPrinter) cut() {
+	if o.sub {
+		o.t.cut("mptcp")
+	} else {
+		o.t.cut("tcp")
+	}
 }
 
 // one prints the option at hand and steps behind it.
@@ -261,6 +270,7 @@ func (o *optionPrinter) variable(kind byte, n int) outcome {
 	t := o.t
 	switch kind {
 	case optMPTCP:
+		o.sub = true
 		m := mptcpPrinter{t: t, at: o.at - 2, size: n + 2, flags: o.flags}
 		if !m.print() {
 			return optionBad

@@ -10,6 +10,7 @@ const (
 // the protocol may be one octet.
 func (t *TcpdumpPrinter) ppp(wire int) {
 	if !t.has(0, 4) {
+		t.cut("ppp")
 		return
 	}
 	off := 0
@@ -50,7 +51,7 @@ func pppName(proto uint16) string {
 	case pppIPv4:
 		return "IP"
 	case pppIPv6:
-		return "IPv6"
+		return "IP6"
 	}
 	return ""
 }
@@ -68,6 +69,7 @@ func (t *TcpdumpPrinter) pppPayload(proto uint16, off, length int) {
 // first octet says so. tcpdump writes the protocol here without -e too.
 func (t *TcpdumpPrinter) pppHDLC(wire int) {
 	if !t.has(0, 4) {
+		t.cut("ppp_hdlc")
 		return
 	}
 	switch t.frame[0] {
@@ -95,6 +97,7 @@ func (t *TcpdumpPrinter) pppHDLC(wire int) {
 // ciscoHDLC prints a Cisco HDLC frame.
 func (t *TcpdumpPrinter) ciscoHDLC(wire int) {
 	if !t.has(0, 4) {
+		t.cut("chdlc")
 		return
 	}
 	kind := t.u16(2)

@@ -16,7 +16,6 @@ const flagLetters = "FSRP.UEW"
 // tcp prints a segment (RFC 9293 §3.1) at off, of the given length by the IP
 // header. fragmented tells that it is the first fragment of a larger one.
 func (t *TcpdumpPrinter) tcp(off, length int, h *ipHeader, fragmented bool) {
-	t.reached = true
 	if !t.has(off, 4) {
 		t.addresses(h, "", "")
 		t.str(":")
@@ -218,7 +217,7 @@ func (t *TcpdumpPrinter) finalDestination6(off int) []byte {
 			} else if kind != 4 {
 				return dst
 			}
-			if words == 0 || words%2 != 0 || !t.has(last, 16) {
+			if words == 0 && last < at+8 || words%2 != 0 || !t.has(last, 16) {
 				return dst
 			}
 			return t.frame[last : last+16]
