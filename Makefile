@@ -1,0 +1,56 @@
+# tcpstate. Everything here works with only Go installed, without root and
+# without libpcap; what is missing on a Debian machine is installed when make
+# runs as root, and otherwise named.
+
+SHELL       := /bin/bash
+GO          ?= go
+BIN         := bin/tcpstate
+DEMO        ?= $(firstword $(wildcard testdata/pcaps/close-client-first.pcap testdata/pcaps/*.pcap))
+FUZZTIME    ?= 30s
+# Live capture is built where its sources, libpcap's headers and a C compiler
+# are all there.
+LIVE_SOURCE := $(wildcard analyzer/capture/live_libpcap.go)
+SETUP       := . internal/setup.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check vet lint race golden bench fuzz lab clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+build: ## bin/tcpstate, with live capture where libpcap allows it
+	@$(SETUP) && need_go && build_tcpstate "$(BIN)" "$(LIVE_SOURCE)"
+
+demo: ## the timeline and summary of a bundled capture
+	@$(SETUP) && need_go && "$$GO" build -o "$(BIN)" ./cmd/tcpstate
+	@echo '$$ tcpstate analyze $(DEMO)'
+	@TZ=UTC $(BIN) analyze $(DEMO)
+
+test: ## sets up and runs all tests
+	@$(SETUP) && need_go && want tcpdump && "$$GO" test ./...
+
+check: vet lint race ## what CI runs: vet, golangci-lint, tests with the race detector
+
+vet: ## go vet
+	@$(SETUP) && need_go && "$$GO" vet ./...
+
+lint: ## golangci-lint, where it is installed
+	@$(SETUP) && run_lint
+
+race: ## tests with the race detector, which needs a C compiler
+	@$(SETUP) && need_go && run_race
+
+golden: ## rewrites the golden files; review the difference
+	@$(SETUP) && need_go && "$$GO" test ./report -run Golden -update && "$$GO" test ./cmd/tcpstate -update
+
+bench: ## benchmarks: packets per second, allocations
+	@$(SETUP) && need_go && "$$GO" test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@$(SETUP) && need_go && run_fuzz "$(FUZZTIME)"
+
+lab: ## records the captures of testdata/pcaps anew (root, network namespaces)
+	@$(SETUP) && need_go && "$$GO" run ./lab $(LABARGS)
+
+clean: ## removes what was built
+	rm -rf bin

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+)
+
+// streams are all that a command has of the outside: results go to out,
+// everything else to err.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	env      func(string) string
+	terminal bool // out is a terminal
+	width    int  // columns for tables, 0 for no limit
+}
+
+// Messages are in lower case without a final period, begin with the program's
+// name, and are followed by a line of advice where there is any.
+
+// complain prints one line about a problem.
+func (s *streams) complain(text string) { fmt.Fprintln(s.err, "tcpstate: "+text) }
+
+// hint prints a line of advice.
+func (s *streams) hint(text string) { fmt.Fprintln(s.err, "hint: "+text) }
+
+// finish reports the error that ended a command, if any, and returns its exit
+// code.
+func (s *streams) finish(ctx context.Context, err error) exitCode {
+	var usage *usageError
+	var exit *exitError
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE):
+		// Whoever read the output has seen enough: no fault.
+		return exitDone
+	case ctx.Err() != nil:
+		s.complain("interrupted")
+		return exitInterrupted
+	case errors.As(err, &usage):
+		s.complain(usage.text)
+		if usage.hint != "" {
+			s.hint(usage.hint)
+		}
+		return exitUsage
+	case errors.As(err, &exit):
+		for _, line := range exit.lines {
+			s.complain(line)
+		}
+		return exit.code
+	}
+	s.complain(err.Error())
+	return exitInput
+}

@@ -1,0 +1,99 @@
+# Shell functions of the Makefile and .ci/run: they find or install what a
+# target needs, and say what they do. To be sourced by bash.
+
+set -euo pipefail
+
+GO=${GO:-go}
+needed_go=1.26
+
+say() { printf '%s\n' "$*" >&2; }
+
+# can_install: root on a machine with apt.
+can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
+
+# install_package NAME…: installs Debian packages without questions.
+install_package() {
+	can_install || return 1
+	say "installing $*"
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >/dev/null 2>&1 && return
+	apt-get update -q >/dev/null 2>&1 || return 1
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >/dev/null
+}
+
+# go_works: there is a Go that is new enough, or that fetches a new enough one
+# by itself (1.21 and later do).
+go_works() { command -v "$GO" >/dev/null 2>&1 && "$GO" list -m >/dev/null 2>&1; }
+
+# need_go: finds Go on the usual places or installs Debian's, else fails.
+need_go() {
+	go_works && return
+	for GO in /usr/local/go/bin/go /usr/lib/go/bin/go /snap/bin/go "$HOME/go/bin/go"; do
+		go_works && return
+	done
+	GO=go
+	for package in "golang-$needed_go-go" golang-go; do
+		if install_package ca-certificates "$package" 2>/dev/null; then
+			[ -x "/usr/lib/go-$needed_go/bin/go" ] && GO=/usr/lib/go-$needed_go/bin/go
+			go_works && return
+		fi
+	done
+	say "Go $needed_go or later is needed: https://go.dev/doc/install"
+	return 1
+}
+
+# want PROGRAM: installs an optional program where that is possible, and says
+# what is lost without it.
+want() {
+	command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] && return
+	install_package "$1" && return
+	say "$1 is not installed: tests that compare with it are skipped"
+}
+
+# build_tcpstate OUTPUT LIVE_SOURCE: builds the program and says which.
+build_tcpstate() {
+	local output=$1 live=$2
+	if [ -z "$live" ]; then
+		CGO_ENABLED=0 "$GO" build -trimpath -o "$output" ./cmd/tcpstate
+		say "built $output, pure Go: it reads capture files and pipes; this version has no live capture"
+		return
+	fi
+	[ -e /usr/include/pcap/pcap.h ] || install_package libpcap-dev gcc libc6-dev || true
+	if [ -n "$("$GO" env CC)" ] && command -v "$("$GO" env CC)" >/dev/null 2>&1 &&
+		CGO_ENABLED=1 "$GO" build -trimpath -tags libpcap -o "$output" ./cmd/tcpstate 2>/dev/null; then
+		say "built $output with live capture (libpcap)"
+		return
+	fi
+	CGO_ENABLED=0 "$GO" build -trimpath -o "$output" ./cmd/tcpstate
+	say "built $output, pure Go, without live capture: libpcap's headers (libpcap-dev) or a C compiler are missing"
+}
+
+run_lint() {
+	local lint
+	for lint in golangci-lint "$HOME/go/bin/golangci-lint"; do
+		if command -v "$lint" >/dev/null 2>&1; then
+			"$lint" run ./...
+			return
+		fi
+	done
+	say "golangci-lint is not installed: lint skipped"
+}
+
+run_race() {
+	if command -v "$("$GO" env CC)" >/dev/null 2>&1; then
+		CGO_ENABLED=1 "$GO" test -race ./...
+	else
+		say "no C compiler: tests run without the race detector"
+		"$GO" test ./...
+	fi
+}
+
+# run_fuzz TIME: runs every fuzz target of every package.
+run_fuzz() {
+	local package target
+	for package in $("$GO" list ./...); do
+		for target in $("$GO" test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
+			say "$package $target"
+			"$GO" test -run '^$' -fuzz "^$target\$" -fuzztime "$1" "$package"
+		done
+	done
+}

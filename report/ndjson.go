@@ -1,0 +1,325 @@
+package report
+
+import (
+	"io"
+	"net/netip"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// ndjson writes one JSON object a line. docs/json.md describes the records and
+// docs/schema/ndjson.schema.json checks them.
+type ndjson struct {
+	out    output
+	events EventSet
+	stamp  utcStamp
+	j      object
+	names  []string
+}
+
+func newNDJSON(w io.Writer, o Options) *ndjson {
+	return &ndjson{out: newOutput(w, o.Prompt), events: newEventSet(o)}
+}
+
+// Packet writes the records of one packet: the segment, then its steps and
+// findings. An observation without a packet has only these.
+func (n *ndjson) Packet(o *analyzer.Observation) error {
+	if n.events.has(SegmentEvent) && o.Packet != nil && o.Packet.Skip == analyzer.NotSkipped {
+		n.segment(o)
+	}
+	for i := range o.Notes {
+		n.note(&o.Notes[i])
+	}
+	return n.out.done(n.out.b)
+}
+
+// begin starts a record; end ends it.
+func (n *ndjson) begin(e Event) *object {
+	n.j.b = n.out.b
+	n.j.open()
+	n.j.word("type", e.String())
+	return &n.j
+}
+
+func (n *ndjson) end() {
+	n.j.close()
+	n.out.b = append(n.j.b, '\n')
+}
+
+func (n *ndjson) time(name string, at statemachine.Time) {
+	n.j.key(name)
+	n.j.b = append(n.j.b, '"')
+	n.j.b = append(n.stamp.append(n.j.b, at), '"')
+}
+
+func (n *ndjson) moment(m statemachine.Moment) {
+	n.j.uint("packet", m.Packet)
+	n.time("ts", m.Time)
+}
+
+func (n *ndjson) endpoint(name string, a netip.AddrPort) {
+	n.j.key(name)
+	n.j.b = append(n.j.b, '"')
+	n.j.b = append(appendEndpoint(n.j.b, a), '"')
+}
+
+func (n *ndjson) segment(o *analyzer.Observation) {
+	s, r, j := &o.Packet.Segment, &o.Reading, n.begin(SegmentEvent)
+	n.moment(statemachine.Moment{Packet: o.Packet.Number, Time: o.Packet.Time})
+	j.uint("conn", uint64(o.Conn))
+	n.endpoint("src", o.Packet.Src)
+	n.endpoint("dst", o.Packet.Dst)
+	j.word("role", o.Side.String())
+	j.key("flags")
+	j.b = append(s.Flags.Append(append(j.b, '"')), '"')
+	j.uint("seq", uint64(s.Seq))
+	j.uint("ack", uint64(s.Ack))
+	if r.RelOK {
+		j.int("rel_seq", r.RelSeq)
+		j.int("rel_ack", r.RelAck)
+	}
+	j.uint("len", uint64(s.Len))
+	j.uint("win", uint64(s.Window))
+	if r.Scaled {
+		j.uint("scaled_win", uint64(r.Window))
+	}
+	n.class(r)
+	n.end()
+}
+
+// class writes the members of the sequence analysis.
+func (n *ndjson) class(r *statemachine.Reading) {
+	j := &n.j
+	j.word("class", r.Class.String())
+	j.word("kind", r.Kind.String())
+	j.key("marks")
+	j.b = append(j.b, '[')
+	n.names = r.Marks.Names(n.names[:0])
+	for i, name := range n.names {
+		if i > 0 {
+			j.b = append(j.b, ',')
+		}
+		j.b = append(append(append(j.b, '"'), name...), '"')
+	}
+	j.b = append(j.b, ']')
+	j.uint("repeats", r.Repeats)
+	if r.Repeats != 0 {
+		j.int("since_ns", int64(r.Since))
+		j.uint("backoff", uint64(r.Backoff))
+	}
+	if r.Dups != 0 {
+		j.uint("dups", uint64(r.Dups))
+	}
+}
+
+func (n *ndjson) note(note *analyzer.Note) {
+	switch note.Kind {
+	case analyzer.StepNote, analyzer.ProvisionalNote:
+		if n.events.has(TransitionEvent) {
+			n.transition(note)
+		}
+	case analyzer.ConfirmedNote, analyzer.WithdrawnNote:
+		if n.events.has(RevisionEvent) {
+			n.revision(note)
+		}
+	case analyzer.FindingNote:
+		if n.events.has(FindingEvent) {
+			n.finding(note)
+		}
+	}
+}
+
+func (n *ndjson) transition(note *analyzer.Note) {
+	j := n.begin(TransitionEvent)
+	n.step(note)
+	j.flag("provisional", note.Kind == analyzer.ProvisionalNote)
+	n.end()
+}
+
+func (n *ndjson) revision(note *analyzer.Note) {
+	j := n.begin(RevisionEvent)
+	j.uint("by", note.Packet)
+	if note.Kind == analyzer.ConfirmedNote {
+		j.word("status", "confirmed")
+	} else {
+		j.word("status", "withdrawn")
+	}
+	n.step(note)
+	n.end()
+}
+
+// step writes the members that transitions and revisions share.
+func (n *ndjson) step(note *analyzer.Note) {
+	s, j := &note.Step, &n.j
+	n.moment(s.Cause)
+	j.uint("conn", uint64(note.Conn))
+	n.endpoint("endpoint", note.Ends[s.Side])
+	n.endpoint("peer", note.Ends[s.Side.Peer()])
+	j.word("role", s.Side.String())
+	j.word("from", s.From.String())
+	j.word("to", s.To.String())
+	j.word("event", s.Event.String())
+	j.word("certainty", s.Certainty.String())
+	j.uint("proof", s.Proof)
+	info := s.Rule.Info()
+	j.word("rule", info.Cite)
+	j.word("rule_name", info.Name)
+	switch s.NumberKind {
+	case statemachine.ISNNumber:
+		j.uint("isn", uint64(s.Number))
+	case statemachine.FINNumber:
+		j.uint("fin_seq", uint64(s.Number))
+	case statemachine.NoNumber:
+	}
+}
+
+func (n *ndjson) finding(note *analyzer.Note) {
+	f, j := &note.Finding, n.begin(FindingEvent)
+	info := f.Code.Info()
+	n.moment(f.At)
+	j.uint("conn", uint64(note.Conn))
+	j.word("code", info.Name)
+	j.word("severity", info.Severity.String())
+	n.endpoint("endpoint", note.Ends[f.Side])
+	j.word("role", f.Side.String())
+	j.key("detail")
+	j.b = append(appendFindingDetail(append(j.b, '"'), f), '"')
+	j.word("cite", info.Cite)
+	if f.By != 0 {
+		j.uint("by", f.By)
+	}
+	n.end()
+}
+
+// Connection writes the record of one connection.
+func (n *ndjson) Connection(c *analyzer.Connection) error {
+	if !n.events.has(ConnectionEvent) {
+		return nil
+	}
+	client, server, j := &c.Ends[statemachine.Client], &c.Ends[statemachine.Server], n.begin(ConnectionEvent)
+	j.uint("conn", uint64(c.ID))
+	n.endpoint("client", client.Addr)
+	n.endpoint("server", server.Addr)
+	j.word("client_because", c.Role.String())
+	j.uint("first_packet", c.First.Packet)
+	n.time("first_ts", c.First.Time)
+	j.uint("last_packet", c.Last.Packet)
+	n.time("last_ts", c.Last.Time)
+	n.ends(client, server)
+	j.word("verdict", c.Verdict.String())
+	j.text("verdict_detail", c.Detail)
+	n.counts(c, client, server)
+	j.flag("evicted", c.Evicted)
+	n.end()
+	return n.out.done(n.out.b)
+}
+
+func (n *ndjson) ends(client, server *analyzer.EndpointRecord) {
+	if client.HasISS {
+		n.j.uint("client_iss", uint64(client.ISS))
+	}
+	if server.HasISS {
+		n.j.uint("server_iss", uint64(server.ISS))
+	}
+	n.j.word("client_state", client.State.String())
+	n.j.word("client_certainty", client.Certainty.String())
+	n.j.word("server_state", server.State.String())
+	n.j.word("server_certainty", server.Certainty.String())
+}
+
+func (n *ndjson) counts(c *analyzer.Connection, client, server *analyzer.EndpointRecord) {
+	j := &n.j
+	n.both("packets", client.Packets, server.Packets)
+	n.both("bytes", client.Bytes, server.Bytes)
+	j.within("retransmissions")
+	n.retransmissions("client", client)
+	n.retransmissions("server", server)
+	j.close()
+	j.within("rtt")
+	if c.RTTClient != 0 {
+		j.int("client_ns", int64(c.RTTClient))
+	}
+	if c.RTTServer != 0 {
+		j.int("server_ns", int64(c.RTTServer))
+	}
+	j.close()
+	j.within("findings")
+	for code := range statemachine.Code(statemachine.NumCodes) {
+		if k := c.Findings[code]; k > 0 {
+			j.uint(code.String(), uint64(k))
+		}
+	}
+	j.close()
+}
+
+func (n *ndjson) both(name string, client, server uint64) {
+	n.j.within(name)
+	n.j.uint("client", client)
+	n.j.uint("server", server)
+	n.j.close()
+}
+
+func (n *ndjson) retransmissions(name string, e *analyzer.EndpointRecord) {
+	n.j.within(name)
+	for kind, k := range e.Retransmissions {
+		if k > 0 {
+			n.j.uint(statemachine.Kind(kind).String(), uint64(k))
+		}
+	}
+	n.j.close()
+}
+
+// Capture writes the last record.
+func (n *ndjson) Capture(c *analyzer.Capture) error {
+	if n.events.has(CaptureEvent) {
+		n.capture(c)
+	}
+	return n.out.flush()
+}
+
+func (n *ndjson) capture(c *analyzer.Capture) {
+	j := n.begin(CaptureEvent)
+	n.texts("files", c.Files)
+	j.key("link_types")
+	j.b = append(j.b, '[')
+	for i, l := range c.LinkTypes {
+		if i > 0 {
+			j.b = append(j.b, ',')
+		}
+		j.b = appendDigits(j.b, int64(l), 1)
+	}
+	j.b = append(j.b, ']')
+	j.uint("packets", c.Packets)
+	j.uint("tcp", c.TCP)
+	j.within("skipped")
+	for reason, k := range c.Skipped {
+		if k > 0 {
+			j.uint(analyzer.Skip(reason).String(), k)
+		}
+	}
+	j.close()
+	j.uint("drops", c.Drops)
+	j.uint("connections", c.Connections)
+	if c.Packets > 0 {
+		n.time("first_ts", c.First.Time)
+		n.time("last_ts", c.Last.Time)
+	}
+	if len(c.Errors) > 0 {
+		n.texts("errors", c.Errors)
+	}
+	n.end()
+}
+
+func (n *ndjson) texts(name string, values []string) {
+	j := &n.j
+	j.key(name)
+	j.b = append(j.b, '[')
+	for i, v := range values {
+		if i > 0 {
+			j.b = append(j.b, ',')
+		}
+		j.b = appendJSONString(j.b, v)
+	}
+	j.b = append(j.b, ']')
+}

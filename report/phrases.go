@@ -1,0 +1,256 @@
+package report
+
+import (
+	"strconv"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// numbers turns absolute sequence numbers into those that the timeline shows:
+// relative to the end's ISS where the segment at hand gives the distance, as
+// its own line does, else absolute. The zero value knows no segment.
+type numbers struct {
+	segment  *statemachine.Segment
+	reading  *statemachine.Reading
+	side     statemachine.Side
+	relative bool
+}
+
+func numbersOf(o *analyzer.Observation, absolute bool) numbers {
+	return numbers{
+		segment: &o.Packet.Segment, reading: &o.Reading, side: o.Side,
+		relative: !absolute && o.Reading.RelOK,
+	}
+}
+
+// append appends the number n of the given end.
+func (k numbers) append(b []byte, side statemachine.Side, n statemachine.Seq) []byte {
+	switch {
+	case k.relative && side == k.side:
+		return strconv.AppendInt(b, k.reading.RelSeq+int64(n.Diff(k.segment.Seq)), 10)
+	case k.relative && k.segment.Flags.Has(statemachine.ACK):
+		return strconv.AppendInt(b, k.reading.RelAck+int64(n.Diff(k.segment.Ack)), 10)
+	}
+	return strconv.AppendUint(b, uint64(n), 10)
+}
+
+// appendStepDetail appends what a step's segment did, in a few words.
+func appendStepDetail(b []byte, s *statemachine.Step, k numbers) []byte {
+	switch s.Event {
+	case statemachine.SendSYN, statemachine.SendSYNACK:
+		return appendISN(b, s)
+	case statemachine.SendSynchronized:
+		return append(b, "seen for the first time, in mid-stream"...)
+	case statemachine.SendFIN:
+		if s.NumberKind != statemachine.FINNumber {
+			return append(b, "FIN"...)
+		}
+		return k.append(append(b, "FIN takes number "...), s.Side, s.Number)
+	case statemachine.SendRST:
+		return append(b, "sends RST and keeps nothing"...)
+	case statemachine.RecvSYN:
+		return appendPeerISN(b, "SYN", s)
+	case statemachine.RecvSYNACK:
+		return appendPeerISN(b, "SYN-ACK", s)
+	case statemachine.RecvACKOfSYN:
+		return appendScale(append(b, "ACK of SYN"...), s, k)
+	case statemachine.RecvFIN:
+		b = append(b, "FIN"...)
+		if s.NumberKind == statemachine.FINNumber {
+			b = k.append(append(b, " at number "...), s.Side.Peer(), s.Number)
+		}
+		return b
+	case statemachine.RecvACKOfFIN:
+		return append(b, "ACK of FIN"...)
+	case statemachine.RecvRST:
+		return append(b, "RST taken"...)
+	case statemachine.TimeWaitExpiry:
+		return append(b, "2MSL are over"...)
+	case statemachine.FinWait2Timeout:
+		return append(b, "no FIN came"...)
+	case statemachine.StateLost:
+		return append(b, "has forgotten the connection"...)
+	case statemachine.Reuse:
+		return append(b, "a new SYN takes over the ports"...)
+	case statemachine.NoEvent:
+	}
+	return b
+}
+
+func appendISN(b []byte, s *statemachine.Step) []byte {
+	if s.NumberKind != statemachine.ISNNumber {
+		return b
+	}
+	b = strconv.AppendUint(append(b, "ISN "...), uint64(s.Number), 10)
+	b = append(b, ", SYN takes one number: next is "...)
+	return strconv.AppendUint(b, uint64(s.Number.Add(1)), 10)
+}
+
+func appendPeerISN(b []byte, what string, s *statemachine.Step) []byte {
+	b = append(b, what...)
+	if s.NumberKind != statemachine.ISNNumber {
+		return b
+	}
+	b = append(b, ", ISN of the "...)
+	b = append(append(b, s.Side.Peer().String()...), ' ')
+	return strconv.AppendUint(b, uint64(s.Number), 10)
+}
+
+// appendScale appends the first scaled window, where the segment at hand is the
+// ACK that brought the step and a scale is at work.
+func appendScale(b []byte, s *statemachine.Step, k numbers) []byte {
+	if k.segment == nil {
+		return b
+	}
+	raw, window := uint32(k.segment.Window), k.reading.Window
+	if s.Side == k.side || !k.reading.Scaled || raw == 0 || window <= raw || k.segment.Flags.Has(statemachine.SYN) {
+		return b
+	}
+	b = strconv.AppendUint(append(b, ", window "...), uint64(raw), 10)
+	b = strconv.AppendUint(append(b, " × "...), uint64(window/raw), 10)
+	return strconv.AppendUint(append(b, " = "...), uint64(window), 10)
+}
+
+// appendClass appends what the sequence analysis says of a segment, nothing
+// for a new one.
+func appendClass(b []byte, r *statemachine.Reading) []byte {
+	switch r.Class {
+	case statemachine.NoClass, statemachine.New:
+	case statemachine.Retransmission:
+		b = appendRetransmission(b, r)
+	case statemachine.OutOfOrder:
+		b = append(b, "out of order: the first captured copy, late"...)
+	case statemachine.DuplicateFrame:
+		b = appendRepeats(append(b, "the same frame captured again"...), " as ", r)
+	case statemachine.NetworkDuplicate:
+		b = appendRepeats(append(b, "duplicated by the network"...), ": a copy of ", r)
+	case statemachine.KeepAlive:
+		b = append(b, "keep-alive"...)
+	case statemachine.KeepAliveACK:
+		b = append(b, "answer to a keep-alive"...)
+	case statemachine.ZeroWindowProbe:
+		b = append(b, "zero-window probe"...)
+	case statemachine.ZeroWindowProbeACK:
+		b = append(b, "answer to a zero-window probe"...)
+	case statemachine.WindowUpdate:
+		b = strconv.AppendUint(append(b, "window update: "...), uint64(r.Window), 10)
+	case statemachine.DuplicateACK:
+		b = append(b, "duplicate ACK"...)
+		if r.Dups > 0 {
+			b = append(appendOrdinal(append(b, ", "...), uint64(r.Dups)), " in a row"...)
+		}
+	case statemachine.ChallengeACK:
+		b = append(b, "challenge ACK"...)
+	case statemachine.TimeWaitACK:
+		b = append(b, "ACK again out of TIME-WAIT"...)
+	}
+	return b
+}
+
+func appendRepeats(b []byte, words string, r *statemachine.Reading) []byte {
+	if r.Repeats == 0 {
+		return b
+	}
+	return appendPacket(append(b, words...), r.Repeats)
+}
+
+func appendRetransmission(b []byte, r *statemachine.Reading) []byte {
+	b = append(b, "retransmission"...)
+	if r.Kind != statemachine.NoKind && r.Kind != statemachine.KindUnknown {
+		b = append(append(append(b, " ("...), r.Kind.String()...), ')')
+	}
+	if r.Repeats == 0 {
+		return append(b, " of octets that were not captured before"...)
+	}
+	b = appendPacket(append(b, " of "...), r.Repeats)
+	b = append(appendElapsed(append(b, ", "...), r.Since), " later"...)
+	if r.Backoff > 0 {
+		b = append(appendOrdinal(append(b, ", "...), uint64(r.Backoff)+1), " try"...)
+	}
+	return b
+}
+
+// markPhrases are the words for marks, in the order of the bits. The first two
+// outcomes of a gap stand in for the gap itself.
+var markPhrases = [...]struct {
+	mark  statemachine.Marks
+	words string
+}{
+	{statemachine.Spurious, "spurious: it had arrived before"},
+	{statemachine.LostBeforeTap, "the gap before it was lost before the tap"},
+	{statemachine.NotCaptured, "the gap before it was not captured, yet acknowledged"},
+	{statemachine.GapBefore, "octets before it were not captured"},
+	{statemachine.ACKsUnseen, "acknowledges octets that were not captured"},
+	{statemachine.WindowFull, "fills the peer's window"},
+	{statemachine.ZeroWindow, "offers no window"},
+	{statemachine.PartialOverlap, "part new, part sent before"},
+	{statemachine.LostAfterTap, "lost after the tap"},
+	{statemachine.OverlapConflict, "other octets at the same numbers"},
+}
+
+// appendMarks appends the words for marks, each after ", " unless b is where
+// the line starts.
+func appendMarks(b []byte, start int, marks statemachine.Marks) []byte {
+	if marks&(statemachine.LostBeforeTap|statemachine.NotCaptured) != 0 {
+		marks &^= statemachine.GapBefore
+	}
+	for i := range markPhrases {
+		if marks&markPhrases[i].mark == 0 {
+			continue
+		}
+		if len(b) > start {
+			b = append(b, ", "...)
+		}
+		b = append(b, markPhrases[i].words...)
+	}
+	return b
+}
+
+// appendFindingDetail appends the finding's sentence, the numbers involved and
+// the other packet that it speaks of. The text needs no escape in JSON.
+func appendFindingDetail(b []byte, f *statemachine.Finding) []byte {
+	b = append(b, f.Code.Info().Title...)
+	if words := findingNumbers(f.Code); words[0] != "" && (f.A != 0 || f.B != 0) {
+		b = strconv.AppendInt(append(append(b, "; "...), words[0]...), f.A, 10)
+		b = strconv.AppendInt(append(b, words[1]...), f.B, 10)
+		b = append(b, words[2]...)
+	}
+	if f.By != 0 {
+		b = append(appendPacket(append(b, " (see "...), f.By), ')')
+	}
+	return b
+}
+
+// findingNumbers returns the words before, between and behind the two numbers
+// of a finding; empty for findings without.
+func findingNumbers(c statemachine.Code) [3]string {
+	switch c { //nolint:exhaustive // the other findings have no numbers
+	case statemachine.SYNACKWrongACK:
+		return [3]string{"it acknowledges ", ", the SYN asks for ", ""}
+	case statemachine.SYNACKISNChanged, statemachine.SYNISNChanged, statemachine.SYNInSynchronized,
+		statemachine.OldDuplicateSYN:
+		return [3]string{"its ISN is ", ", the connection's ", ""}
+	case statemachine.FINMoved:
+		return [3]string{"now at ", ", before at ", ""}
+	case statemachine.ACKOfUnsent:
+		return [3]string{"it acknowledges ", ", sent was up to ", ""}
+	case statemachine.RSTOutOfWindow, statemachine.RSTInexact, statemachine.RSTIgnored:
+		return [3]string{"its SEQ is ", ", RCV.NXT ", ""}
+	case statemachine.SnaplenCut:
+		return [3]string{"here ", " of ", " octets"}
+	}
+	return [3]string{}
+}
+
+// skipPhrases say why the observer does not follow a segment that has a line.
+var skipPhrases = [analyzer.NumSkips]string{
+	analyzer.SkipNotIP:     "not IP",
+	analyzer.SkipNotTCP:    "not TCP",
+	analyzer.SkipLink:      "its link layer is not decoded",
+	analyzer.SkipTruncated: "the captured octets end within the TCP header",
+	analyzer.SkipMalformed: "a header contradicts itself",
+	analyzer.SkipFragment:  "a fragment without the TCP header",
+	analyzer.SkipTunnel:    "its encapsulation is not decoded",
+	analyzer.SkipPanic:     "its decoder failed",
+}

@@ -1,0 +1,397 @@
+package report
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/tw"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// summaryRows is how many connections the table shows unless all are asked
+// for. A table of 200,000 rows helps nobody.
+const summaryRows = 50
+
+// summary keeps the rows that will be shown, and counts the rest.
+type summary struct {
+	w        io.Writer
+	opt      Options
+	rows     []row
+	total    uint64 // connections
+	findings [statemachine.NumCodes]uint64
+}
+
+// row is what the table needs to know of one connection.
+type row struct {
+	rank       rank
+	id         uint32
+	ends       [2]analyzer.EndpointRecord
+	verdict    analyzer.Verdict
+	detail     string
+	findings   []codeCount
+	evicted    bool
+	retransmit uint64
+}
+
+type codeCount struct {
+	code  statemachine.Code
+	count uint64
+}
+
+// rank orders connections: gravest findings first, then the number of those,
+// then the connection's own number.
+type rank struct {
+	severity int // -1 without findings
+	count    int
+}
+
+func newSummary(w io.Writer, o Options) *summary { return &summary{w: w, opt: o} }
+
+// Packet has nothing to do: the table is of connections.
+func (s *summary) Packet(*analyzer.Observation) error { return nil }
+
+// Connection counts a connection and keeps its row if it may be shown.
+func (s *summary) Connection(c *analyzer.Connection) error {
+	s.total++
+	for code, n := range c.Findings {
+		s.findings[code] += uint64(n)
+	}
+	r := rank{severity: -1}
+	for code, n := range c.Findings {
+		switch severity := int(code.Info().Severity); {
+		case severity > r.severity:
+			r = rank{severity, n}
+		case severity == r.severity:
+			r.count += n
+		}
+	}
+	if s.opt.All || len(s.rows) < summaryRows {
+		s.rows = append(s.rows, newRow(c, r))
+		if !s.opt.All && len(s.rows) == summaryRows {
+			slices.SortFunc(s.rows, compareRows)
+		}
+		return nil
+	}
+	s.replaceLast(c, r)
+	return nil
+}
+
+// replaceLast puts a connection among the rows, which are full and in order,
+// if it outranks the last of them.
+func (s *summary) replaceLast(c *analyzer.Connection, r rank) {
+	candidate := row{rank: r, id: c.ID}
+	if compareRows(candidate, s.rows[len(s.rows)-1]) >= 0 {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(s.rows, candidate, compareRows)
+	s.rows = slices.Insert(s.rows[:len(s.rows)-1], at, newRow(c, r))
+}
+
+func newRow(c *analyzer.Connection, r rank) row {
+	out := row{rank: r, id: c.ID, ends: c.Ends, verdict: c.Verdict, detail: c.Detail, evicted: c.Evicted}
+	for code := range statemachine.Code(statemachine.NumCodes) {
+		if n := c.Findings[code]; n > 0 {
+			out.findings = append(out.findings, codeCount{code, uint64(n)})
+		}
+	}
+	slices.SortStableFunc(out.findings, graverFirst)
+	for _, e := range c.Ends {
+		for _, n := range e.Retransmissions {
+			out.retransmit += uint64(n)
+		}
+	}
+	return out
+}
+
+func compareRows(a, b row) int {
+	switch {
+	case a.rank.severity != b.rank.severity:
+		return b.rank.severity - a.rank.severity
+	case a.rank.count != b.rank.count:
+		return b.rank.count - a.rank.count
+	case a.id < b.id:
+		return -1
+	case a.id > b.id:
+		return 1
+	}
+	return 0
+}
+
+func graverFirst(a, b codeCount) int {
+	return int(b.code.Info().Severity) - int(a.code.Info().Severity)
+}
+
+// Capture prints the totals, the table and the findings by count.
+func (s *summary) Capture(c *analyzer.Capture) error {
+	var b bytes.Buffer
+	s.totals(&b, c)
+	if len(s.rows) > 0 {
+		slices.SortFunc(s.rows, compareRows)
+		b.WriteByte('\n')
+		if err := s.table(&b); err != nil {
+			return err
+		}
+		s.leftOut(&b)
+		s.byCount(&b)
+	}
+	_, err := s.w.Write(b.Bytes())
+	return err
+}
+
+// totals prints what was read.
+func (s *summary) totals(b *bytes.Buffer, c *analyzer.Capture) {
+	if len(c.Files) > 0 {
+		names := make([]string, len(c.Files))
+		for i, f := range c.Files {
+			names[i] = clean(f)
+		}
+		b.WriteString(strings.Join(names, ", ") + ": ")
+	}
+	b.WriteString(count(c.Packets, "packet") + ", " + count(c.TCP, "TCP segment") +
+		" in " + count(s.total, "connection"))
+	if c.Packets > 0 {
+		zone := s.opt.Tcpdump.Location
+		if zone == nil {
+			zone = time.Local
+		}
+		b.WriteString("\nfrom " + time.Unix(0, int64(c.First.Time)).In(zone).Format("2006-01-02 15:04:05.000000 MST"))
+		b.WriteString(", for " + string(appendElapsed(nil, c.Last.Time-c.First.Time)))
+	}
+	b.WriteByte('\n')
+	var skipped []string
+	for reason, n := range c.Skipped {
+		if n > 0 {
+			skipped = append(skipped, string(appendGrouped(nil, n))+" "+analyzer.Skip(reason).String())
+		}
+	}
+	if len(skipped) > 0 {
+		b.WriteString("not followed: " + strings.Join(skipped, ", ") + "\n")
+	}
+	if c.Drops > 0 {
+		b.WriteString("the capture itself reports " + count(c.Drops, "dropped packet") + "\n")
+	}
+	for _, e := range c.Errors {
+		b.WriteString("damaged: " + clean(e) + "\n")
+	}
+}
+
+// The columns of the table.
+const (
+	colNumber = iota
+	colClient
+	colServer
+	colClientState
+	colServerState
+	colVerdict
+	colPackets
+	colBytes
+	colRetrans
+	colFindings
+
+	numColumns = iota
+)
+
+var summaryHeader = []string{
+	"#", "client", "server", "client state", "server state", "verdict", "packets", "bytes", "retrans", "findings",
+}
+
+// summaryAlign puts numbers to the right.
+func summaryAlign() tw.Alignment {
+	align := tw.MakeAlign(numColumns, tw.AlignLeft)
+	for _, c := range []int{colNumber, colPackets, colBytes, colRetrans} {
+		align[c] = tw.AlignRight
+	}
+	return align
+}
+
+// table prints the rows.
+func (s *summary) table(b *bytes.Buffer) error {
+	cells := make([][]string, 0, len(s.rows)+1)
+	cells = append(cells, slices.Clone(summaryHeader))
+	for i := range s.rows {
+		cells = append(cells, s.rows[i].cells())
+	}
+	s.fit(cells)
+	t := tablewriter.NewTable(&trimWriter{w: b},
+		tablewriter.WithRendition(tw.Rendition{
+			Borders: tw.BorderNone,
+			Symbols: tw.NewSymbols(tw.StyleNone),
+			Settings: tw.Settings{
+				Separators: tw.Separators{
+					BetweenColumns: tw.Off, BetweenRows: tw.Off, ShowHeader: tw.Off, ShowFooter: tw.Off,
+				},
+				Lines: tw.Lines{ShowTop: tw.Off, ShowBottom: tw.Off, ShowHeaderLine: tw.Off, ShowFooterLine: tw.Off},
+			},
+		}),
+		tablewriter.WithPadding(tw.Padding{Right: "  ", Overwrite: true}),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithTrimSpace(tw.Off),
+		tablewriter.WithAlignment(summaryAlign()),
+	)
+	t.Header(cells[0])
+	if err := t.Bulk(cells[1:]); err != nil {
+		return err
+	}
+	return t.Render()
+}
+
+func (r *row) cells() []string {
+	out := make([]string, numColumns)
+	client, server := &r.ends[statemachine.Client], &r.ends[statemachine.Server]
+	out[colNumber] = strconv.FormatUint(uint64(r.id), 10)
+	out[colClient] = string(appendEndpoint(nil, client.Addr))
+	out[colServer] = string(appendEndpoint(nil, server.Addr))
+	out[colClientState] = client.State.String()
+	out[colServerState] = server.State.String()
+	out[colVerdict] = r.sentence()
+	out[colPackets] = strconv.FormatUint(client.Packets+server.Packets, 10)
+	out[colBytes] = strconv.FormatUint(client.Bytes+server.Bytes, 10)
+	out[colRetrans] = strconv.FormatUint(r.retransmit, 10)
+	out[colFindings] = r.findingList()
+	return out
+}
+
+func (r *row) sentence() string {
+	text := r.verdict.String()
+	if r.detail != "" {
+		text = clean(r.detail)
+	}
+	if r.evicted {
+		text += " (written out early)"
+	}
+	return text
+}
+
+func (r *row) findingList() string {
+	var b []byte
+	for i, f := range r.findings {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, f.code.String()...)
+		if f.count > 1 {
+			b = strconv.AppendUint(append(b, " ×"...), f.count, 10)
+		}
+	}
+	return string(b)
+}
+
+// leastWidth is what a column that is cut to fit keeps at least.
+const leastWidth = 8
+
+// fit makes the cells, header first, narrow enough for the terminal: first the
+// verdict's sentence gives way to its name, then findings and verdict are cut.
+// Addresses and numbers never are.
+func (s *summary) fit(cells [][]string) {
+	over := s.over(cells)
+	if over <= 0 {
+		return
+	}
+	for i := range s.rows {
+		cells[i+1][colVerdict] = s.rows[i].verdict.String()
+	}
+	cells[0][colPackets], cells[0][colRetrans] = "pkts", "retr"
+	for _, c := range []int{colFindings, colVerdict} {
+		if over = s.over(cells); over > 0 {
+			cut(cells, c, max(width(cells, c)-over, leastWidth))
+		}
+	}
+}
+
+// over returns by how many columns the table is too wide.
+func (s *summary) over(cells [][]string) int {
+	if s.opt.Width <= 0 {
+		return 0
+	}
+	total := 2 * (numColumns - 1)
+	for c := range numColumns {
+		total += width(cells, c)
+	}
+	return total - s.opt.Width
+}
+
+func width(cells [][]string, column int) int {
+	w := 0
+	for _, r := range cells {
+		w = max(w, utf8.RuneCountInString(r[column]))
+	}
+	return w
+}
+
+func cut(cells [][]string, column, width int) {
+	for _, r := range cells {
+		if text := []rune(r[column]); len(text) > width {
+			r[column] = string(text[:width-1]) + "…"
+		}
+	}
+}
+
+// leftOut tells how many connections the table does not show.
+func (s *summary) leftOut(b *bytes.Buffer) {
+	if rest := s.total - uint64(len(s.rows)); rest > 0 {
+		b.WriteString("… and " + count(rest, "more connection") + "; --all shows every one\n")
+	}
+}
+
+// byCount prints the findings of all connections, the gravest and most
+// frequent first.
+func (s *summary) byCount(b *bytes.Buffer) {
+	var list []codeCount
+	for code, n := range s.findings {
+		if n > 0 {
+			list = append(list, codeCount{statemachine.Code(code), n})
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	slices.SortStableFunc(list, func(a, b codeCount) int {
+		if d := graverFirst(a, b); d != 0 {
+			return d
+		}
+		return int(min(b.count, 1<<30)) - int(min(a.count, 1<<30))
+	})
+	b.WriteString("\nfindings\n")
+	for _, f := range list {
+		info := f.code.Info()
+		line := pad(appendPadded([]byte("  "), f.count, 6), 0, 10)
+		line = pad(append(line, info.Severity.String()...), 0, 19)
+		line = append(pad(append(line, info.Name...), 0, 43), info.Title...)
+		b.Write(append(line, '\n'))
+	}
+}
+
+// trimWriter drops the blanks at the ends of lines, which tablewriter pads
+// out.
+type trimWriter struct {
+	w    *bytes.Buffer
+	hold int // blanks seen that may end a line
+}
+
+// Write passes p on without the blanks before line ends.
+func (t *trimWriter) Write(p []byte) (int, error) {
+	for _, c := range p {
+		if c == ' ' {
+			t.hold++
+			continue
+		}
+		if c != '\n' {
+			for ; t.hold > 0; t.hold-- {
+				t.w.WriteByte(' ')
+			}
+		}
+		t.hold = 0
+		t.w.WriteByte(c)
+	}
+	return len(p), nil
+}

@@ -1,0 +1,298 @@
+package report
+
+import (
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// Columns of a step's line, behind the indent: the side, the states with their
+// arrow, the certainty. The widths hold the longest state names; a packet
+// number of many digits pushes the rest to the right.
+const (
+	sideColumn      = len("client ")
+	stateColumn     = 32
+	certaintyColumn = 14
+)
+
+// Indents of the annotations. With -v tcpdump's own lines go on in a second
+// line with four blanks before it, so ours then stand further in.
+const (
+	plainIndent   = "    "
+	verboseIndent = "        "
+)
+
+// timeline prints tcpdump's line of each packet with, under it, what changed.
+// Without the indented lines the output is tcpdump's.
+type timeline struct {
+	out    output
+	line   *TcpdumpPrinter
+	opt    Options
+	paint  painter
+	indent string
+	zone   *time.Location
+	words  []byte // of the detail at hand, kept for its room
+	// many tells that a second connection was seen: from its first packet on
+	// annotations name their connection. Nothing named before belongs to
+	// connection 1.
+	many  bool
+	table *summary
+}
+
+func newTimeline(w io.Writer, o Options) *timeline {
+	t := &timeline{
+		out: newOutput(w, o.Prompt), line: NewTcpdumpPrinter(o.Tcpdump), opt: o,
+		paint: painter(o.Color), indent: plainIndent, table: newSummary(w, o),
+	}
+	if o.Tcpdump.Verbose > 0 {
+		t.indent = verboseIndent
+	}
+	if t.zone = o.Tcpdump.Location; t.zone == nil {
+		t.zone = time.Local
+	}
+	return t
+}
+
+// Packet prints the line of a packet and its annotations. An observation
+// without a packet has only annotations.
+func (t *timeline) Packet(o *analyzer.Observation) error {
+	b := t.out.b
+	if o.Packet != nil {
+		b = t.packet(b, o.Packet)
+	}
+	t.many = t.many || o.Conn > 1
+	for i := range o.Notes {
+		t.many = t.many || o.Notes[i].Conn > 1
+		b = t.note(b, &o.Notes[i], o)
+	}
+	return t.out.done(t.reading(b, o))
+}
+
+// packet prints tcpdump's line, and why a segment is not followed.
+func (t *timeline) packet(b []byte, p *analyzer.Packet) []byte {
+	b = append(t.line.Append(b, p), '\n')
+	if p.Skip == analyzer.NotSkipped {
+		return b
+	}
+	b = t.paint.text(t.start(b, 0), styleFaint, "not followed: "+skipPhrases[p.Skip])
+	return append(b, '\n')
+}
+
+// Connection keeps the record for the table at the end.
+func (t *timeline) Connection(c *analyzer.Connection) error { return t.table.Connection(c) }
+
+// Capture prints the table.
+func (t *timeline) Capture(c *analyzer.Capture) error {
+	if len(t.out.b) > 0 || c.TCP > 0 {
+		t.out.b = append(t.out.b, '\n')
+	}
+	if err := t.out.flush(); err != nil {
+		return err
+	}
+	return t.table.Capture(c)
+}
+
+// start begins an annotation, with the number of its connection where there
+// are several.
+func (t *timeline) start(b []byte, conn uint32) []byte {
+	b = append(b, t.indent...)
+	if !t.many || conn == 0 {
+		return b
+	}
+	b = t.paint.start(b, styleFaint)
+	b = append(strconv.AppendUint(append(b, '['), uint64(conn), 10), ']')
+	return append(t.paint.end(b), ' ')
+}
+
+// reading prints the class and the marks of a segment that is not plainly new.
+func (t *timeline) reading(b []byte, o *analyzer.Observation) []byte {
+	r := &o.Reading
+	if o.Packet == nil || o.Conn == 0 || (r.Class <= statemachine.New && r.Marks == 0) {
+		return b
+	}
+	marks := r.Marks
+	if o.Packet.Segment.Flags.Has(statemachine.RST) {
+		marks &^= statemachine.ZeroWindow // the window of a RST means nothing (RFC 9293 §3.10.7.1)
+	}
+	before := len(b)
+	b = t.paint.start(t.start(b, o.Conn), styleClass)
+	words := len(b)
+	b = appendMarks(appendClass(b, r), words, marks)
+	if len(b) == words {
+		return b[:before]
+	}
+	return append(t.paint.end(b), '\n')
+}
+
+// note prints one step or finding. The numbers of a step are relative only
+// under the segment that they belong to.
+func (t *timeline) note(b []byte, n *analyzer.Note, o *analyzer.Observation) []byte {
+	b = t.start(b, n.Conn)
+	if n.Kind == analyzer.FindingNote {
+		return append(t.finding(b, &n.Finding), '\n')
+	}
+	var k numbers
+	if o.Packet != nil && n.Step.Cause.Packet == o.Packet.Number {
+		k = numbersOf(o, t.opt.Tcpdump.Absolute)
+	}
+	s := &n.Step
+	b = t.side(b, s.Side)
+	b = t.states(b, s)
+	b = t.certainty(b, n)
+	t.words = t.detail(t.words[:0], n, k)
+	if len(t.words) == 0 {
+		return append(trimBlanks(b), '\n')
+	}
+	b = append(t.paint.start(b, styleFaint), t.words...)
+	return append(t.paint.end(b), '\n')
+}
+
+func (t *timeline) side(b []byte, side statemachine.Side) []byte {
+	start := len(b)
+	b = t.paint.text(b, styleSide, side.String())
+	return t.padStyled(b, start, sideColumn)
+}
+
+func (t *timeline) states(b []byte, s *statemachine.Step) []byte {
+	start := len(b)
+	b = append(append(b, s.From.String()...), " → "...)
+	b = t.paint.text(b, styleState, s.To.String())
+	return t.padStyled(b, start, stateColumn)
+}
+
+func (t *timeline) certainty(b []byte, n *analyzer.Note) []byte {
+	start := len(b)
+	b = t.paint.start(b, certaintyStyle(n))
+	switch {
+	case n.Kind == analyzer.ConfirmedNote:
+		b = append(b, "confirmed"...)
+	case n.Kind == analyzer.WithdrawnNote:
+		b = append(b, "withdrawn"...)
+	default:
+		b = appendCertainty(b, &n.Step)
+	}
+	return t.padStyled(t.paint.end(b), start, certaintyColumn)
+}
+
+// padStyled pads like pad, not counting the styles that were opened and
+// closed since start.
+func (t *timeline) padStyled(b []byte, start, width int) []byte {
+	if t.paint {
+		for i := start; i < len(b); i++ {
+			if b[i] == '\x1b' {
+				for ; b[i] != 'm'; i++ {
+					width++
+				}
+				width++
+			}
+		}
+	}
+	return pad(b, start, width)
+}
+
+func appendCertainty(b []byte, s *statemachine.Step) []byte {
+	b = append(b, s.Certainty.String()...)
+	if s.Certainty == statemachine.Proven && s.Proof != 0 {
+		b = appendPacket(append(b, " by "...), s.Proof)
+	}
+	return b
+}
+
+func certaintyStyle(n *analyzer.Note) style {
+	if n.Kind == analyzer.WithdrawnNote {
+		return styleUnknown
+	}
+	switch n.Step.Certainty {
+	case statemachine.Witnessed, statemachine.Proven:
+		return styleSure
+	case statemachine.Presumed, statemachine.ByTimer:
+		return stylePresumed
+	case statemachine.Uncertain:
+	}
+	return styleUnknown
+}
+
+// detail prints what stands behind a step's certainty.
+func (t *timeline) detail(b []byte, n *analyzer.Note, k numbers) []byte {
+	s := &n.Step
+	switch n.Kind {
+	case analyzer.ConfirmedNote:
+		b = appendCertainty(append(appendCause(b, s), ": "...), s)
+	case analyzer.WithdrawnNote:
+		b = append(appendCause(b, s), " did not happen"...)
+	case analyzer.StepNote, analyzer.ProvisionalNote, analyzer.FindingNote:
+		b = t.stepDetail(b, n, k)
+	}
+	if t.opt.Tcpdump.Verbose > 0 {
+		b = appendRule(b, s.Rule)
+	}
+	return b
+}
+
+func (t *timeline) stepDetail(b []byte, n *analyzer.Note, k numbers) []byte {
+	s := &n.Step
+	start := len(b)
+	if s.Certainty == statemachine.ByTimer && s.Cause.Time != 0 {
+		b = time.Unix(0, int64(s.Cause.Time)).In(t.zone).AppendFormat(append(b, "at "...), "15:04:05.000000, ")
+	}
+	b = appendStepDetail(b, s, k)
+	switch {
+	case s.Certainty != statemachine.Presumed || s.Event == statemachine.SendSynchronized:
+	case n.Kind == analyzer.ProvisionalNote:
+		b = append(separate(b, start), "so far"...)
+	default:
+		b = append(separate(b, start), "nothing speaks against it"...)
+	}
+	return b
+}
+
+func appendCause(b []byte, s *statemachine.Step) []byte {
+	if s.Cause.Packet == 0 {
+		return append(b, "a timer's step"...)
+	}
+	return appendPacket(append(b, "step of "...), s.Cause.Packet)
+}
+
+func appendRule(b []byte, r statemachine.Rule) []byte {
+	if r == statemachine.NoRule {
+		return b
+	}
+	info := r.Info()
+	b = append(b, " ["...)
+	b = append(append(b, info.Name...), ", "...)
+	b = append(append(b, info.Cite...), ": "...)
+	return append(append(b, info.Title...), ']')
+}
+
+// separate appends ", " unless nothing was written since start.
+func separate(b []byte, start int) []byte {
+	if len(b) == start {
+		return b
+	}
+	return append(b, ", "...)
+}
+
+func trimBlanks(b []byte) []byte {
+	for len(b) > 0 && b[len(b)-1] == ' ' {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+func (t *timeline) finding(b []byte, f *statemachine.Finding) []byte {
+	st := styleFaint
+	switch f.Code.Info().Severity {
+	case statemachine.Warning:
+		st = styleWarning
+	case statemachine.Error:
+		st = styleError
+	case statemachine.Note:
+	}
+	b = t.paint.start(b, st)
+	b = append(append(b, "! "...), f.Code.String()...)
+	b = appendFindingDetail(append(b, ": "...), f)
+	return t.paint.end(b)
+}
