@@ -37,7 +37,7 @@ func (m *Machine) resolve(c *Conn) *resolution {
 	r.beginnings(Server)
 	r.run(Client)
 	r.run(Server)
-	sortSteps(r.steps)
+	r.sortSteps()
 	return r
 }
 
@@ -344,11 +344,29 @@ func sortArrivals(a []arrival) {
 	}
 }
 
-// sortSteps orders by place; steps of one place keep their order.
-func sortSteps(s []Step) {
+// sortSteps orders by place: first what the sender of that packet did, then
+// what it did to its peer. Steps of one end keep their order.
+func (r *resolution) sortSteps() {
+	s := r.steps
+	less := func(a, b *Step) bool {
+		if a.Place != b.Place || a.Side == b.Side {
+			return a.Place < b.Place
+		}
+		return a.Side == r.senderOf(a.Place)
+	}
 	for i := 1; i < len(s); i++ {
-		for k := i; k > 0 && s[k].Place < s[k-1].Place; k-- {
+		for k := i; k > 0 && less(&s[k], &s[k-1]); k-- {
 			s[k], s[k-1] = s[k-1], s[k]
 		}
 	}
+}
+
+// senderOf returns who sent the packet.
+func (r *resolution) senderOf(packet uint64) Side {
+	for i := range r.log {
+		if r.log[i].at.Packet == packet {
+			return r.log[i].side()
+		}
+	}
+	return Client
 }
