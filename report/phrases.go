@@ -7,32 +7,22 @@ import (
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 
-// numbers turns absolute sequence numbers into those that the timeline shows:
-// relative to the end's ISS where the segment at hand gives the distance, as
-// its own line does, else absolute. The zero value knows no segment.
+// numbers turns absolute sequence numbers into those that the line of the
+// segment at hand shows. The zero value knows no segment and leaves them.
 type numbers struct {
-	segment  *statemachine.Segment
-	reading  *statemachine.Reading
-	side     statemachine.Side
-	relative bool
-}
-
-func numbersOf(o *analyzer.Observation, absolute bool) numbers {
-	return numbers{
-		segment: &o.Packet.Segment, reading: &o.Reading, side: o.Side,
-		relative: !absolute && o.Reading.RelOK,
-	}
+	segment   *statemachine.Segment
+	reading   *statemachine.Reading
+	side      statemachine.Side // its sender
+	own, peer uint32            // what the line subtracts
 }
 
 // append appends the number n of the given end.
 func (k numbers) append(b []byte, side statemachine.Side, n statemachine.Seq) []byte {
-	switch {
-	case k.relative && side == k.side:
-		return strconv.AppendInt(b, k.reading.RelSeq+int64(n.Diff(k.segment.Seq)), 10)
-	case k.relative && k.segment.Flags.Has(statemachine.ACK):
-		return strconv.AppendInt(b, k.reading.RelAck+int64(n.Diff(k.segment.Ack)), 10)
+	base := k.peer
+	if side == k.side {
+		base = k.own
 	}
-	return strconv.AppendUint(b, uint64(n), 10)
+	return strconv.AppendUint(b, uint64(uint32(n)-base), 10)
 }
 
 // appendStepDetail appends what a step's segment did, in a few words.

@@ -56,6 +56,11 @@ type TcpdumpPrinter struct {
 	p       *analyzer.Packet
 	reached bool // the IP header that the decoder found was met
 	depth   int  // IP headers entered
+
+	// own and peer are what the line subtracts from the numbers of the
+	// segment's sender and of its peer, so that what is said of a segment can
+	// use the numbers that its line shows; 0 where they are absolute.
+	own, peer uint32
 }
 
 // NewTcpdumpPrinter returns a printer with an empty table.
@@ -73,6 +78,7 @@ func NewTcpdumpPrinter(o TcpdumpOptions) *TcpdumpPrinter {
 // With Verbose an IPv4 line has a line break in it, as tcpdump's has.
 func (t *TcpdumpPrinter) Append(b []byte, p *analyzer.Packet) []byte {
 	t.b, t.frame, t.p = b, p.Frame, p
+	t.own, t.peer = 0, 0
 	if t.opt.Number {
 		t.b = appendPadded(t.b, p.Number, 5)
 		t.str("  ")

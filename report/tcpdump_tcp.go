@@ -38,9 +38,9 @@ func (t *TcpdumpPrinter) tcp(off, length int, h *ipHeader, fragmented bool) {
 	t.flags(flags)
 	s := segmentNumbers{
 		seq: t.u32(off + 4), ackNo: t.u32(off + 8), payload: uint32(max(length-header, 0)),
-		syn: flags&bitSYN != 0, ack: flags&bitACK != 0, rst: flags&bitRST != 0,
+		syn: flags&bitSYN != 0, ack: flags&bitACK != 0,
 	}
-	own, peer, sackBase := t.bases(off, h, &s)
+	o := t.offsets(off, h, &s)
 	if header > length {
 		t.num(" [bad hdr length ", uint32(header))
 		t.num(" - too long, > ", uint32(length))
@@ -51,11 +51,11 @@ func (t *TcpdumpPrinter) tcp(off, length int, h *ipHeader, fragmented bool) {
 		t.checksum(off, length, h)
 	}
 	length -= header
-	t.numbers(off, flags, length, s.seq-own, s.ackNo-peer)
+	t.numbers(off, flags, length, s.seq-o.own, s.ackNo-o.peer)
 	if header > 20 {
-		o := optionPrinter{t: t, at: off + 20, left: header - 20, tcp: off, payload: length,
-			header: header, flags: flags, sackBase: sackBase}
-		if !o.print() {
+		list := optionPrinter{t: t, at: off + 20, left: header - 20, tcp: off, payload: length,
+			header: header, flags: flags, sackBase: o.sack}
+		if !list.print() {
 			return
 		}
 	}
@@ -117,25 +117,25 @@ func (t *TcpdumpPrinter) flags(flags byte) {
 	t.str("]")
 }
 
-// bases finds what to subtract from the segment's numbers.
-func (t *TcpdumpPrinter) bases(off int, h *ipHeader, s *segmentNumbers) (own, peer, sackBase uint32) {
+// offsets finds what to subtract from the segment's numbers.
+func (t *TcpdumpPrinter) offsets(off int, h *ipHeader, s *segmentNumbers) offsets {
 	if t.opt.Absolute || !s.ack && !s.syn {
-		return 0, 0, 0
+		return offsets{}
 	}
 	if h.v6 {
 		k := pair6{[16]byte(t.frame[h.off+8:]), [16]byte(t.frame[h.off+24:]), t.u16(off), t.u16(off + 2)}
-		fromHi := k.loPort > k.hiPort || k.loPort == k.hiPort && string(k.lo[:]) > string(k.hi[:])
-		if fromHi {
+		s.fromHi = k.loPort > k.hiPort || k.loPort == k.hiPort && string(k.lo[:]) > string(k.hi[:])
+		if s.fromHi {
 			k = pair6{k.hi, k.lo, k.hiPort, k.loPort}
 		}
-		return t.seqs.find6(k, fromHi, s)
+		return t.seqs.find6(k, s)
 	}
 	k := pair4{[4]byte(t.frame[h.off+12:]), [4]byte(t.frame[h.off+16:]), t.u16(off), t.u16(off + 2)}
-	fromHi := k.loPort > k.hiPort || k.loPort == k.hiPort && string(k.lo[:]) > string(k.hi[:])
-	if fromHi {
+	s.fromHi = k.loPort > k.hiPort || k.loPort == k.hiPort && string(k.lo[:]) > string(k.hi[:])
+	if s.fromHi {
 		k = pair4{k.hi, k.lo, k.hiPort, k.loPort}
 	}
-	return t.seqs.find4(k, fromHi, s)
+	return t.seqs.find4(k, s)
 }
 
 // numbers writes the fields from seq to urg.

@@ -136,7 +136,7 @@ func (t *timeline) note(b []byte, n *analyzer.Note, o *analyzer.Observation) []b
 	}
 	var k numbers
 	if o.Packet != nil && n.Step.Cause.Packet == o.Packet.Number {
-		k = numbersOf(o, t.opt.Tcpdump.Absolute)
+		k = numbers{&o.Packet.Segment, &o.Reading, o.Side, t.line.own, t.line.peer}
 	}
 	s := &n.Step
 	b = t.side(b, s.Side)
