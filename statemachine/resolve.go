@@ -9,7 +9,8 @@ type resolution struct {
 	c        *Conn
 	log      []entry
 	ends     [2]end
-	gone     uint32 // entries withdrawn, by index
+	place    [2]uint64 // of the latest step of each end: steps of one end never go back
+	gone     uint32    // entries withdrawn, by index
 	arrivals []arrival
 	steps    []Step
 	unsure   bool // a later segment may still change a word
@@ -31,6 +32,7 @@ func (m *Machine) resolve(c *Conn) *resolution {
 	r.m, r.c, r.log = m, c, c.log
 	r.ends = c.ends
 	r.steps = r.steps[:0]
+	r.place = [2]uint64{}
 	r.unsure = false
 	r.triage()
 	r.beginnings(Client)
@@ -284,6 +286,8 @@ func (r *resolution) step(s Step) bool {
 		return false
 	}
 	s.From, s.To, s.Rule = x.state, t.to, t.rule
+	s.Place = max(s.Place, r.place[s.Side])
+	r.place[s.Side] = s.Place
 	switch s.Event {
 	case SendSYN:
 		x.open = active
