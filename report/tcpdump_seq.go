@@ -3,7 +3,12 @@ package report
 // seqTable turns sequence numbers into relative ones by tcpdump's rules: the
 // first segment with ACK between two endpoints, and each SYN with ACK, set the
 // bases and are printed as they are; later segments with ACK are printed from
-// the bases; a segment without ACK is printed as it is and changes nothing.
+// the bases; a segment without ACK is printed as it is and sets nothing.
+//
+// Departure: after a new SYN with another number between endpoints that have
+// bases, the first segment that belongs to it sets the bases anew even if it
+// is no SYN, as it would between endpoints not seen before. tcpdump prints it
+// from the bases of the connection before (docs/differences.md).
 type seqTable struct {
 	v4 map[pair4]bases
 	v6 map[pair6]bases
@@ -24,89 +29,95 @@ type pair6 struct {
 // bases are what counts as zero for each of the two endpoints.
 type bases struct {
 	lo, hi uint32
-	// attempt is the number that acknowledges the newest SYN (without ACK)
-	// that came after the bases were set; attempted tells that there is one.
-	attempt   uint32
-	attempted bool
-}
-
-// relative looks up or sets the bases for one segment. fromHi tells which end
-// sent it. own and peer are what to subtract from the sequence and the
-// acknowledgement number; sackBase is what to subtract from SACK edges, which
-// tcpdump does even for the segment that sets the bases.
-func (e bases) relative(found, fromHi bool, s *segmentNumbers) (after bases, own, peer, sackBase uint32) {
-	switch {
-	case s.ack && (!found || s.syn):
-		e = bases{lo: s.seq, hi: s.ackNo - 1}
-		if fromHi {
-			e = bases{lo: s.ackNo - 1, hi: s.seq}
-		}
-	case s.ack && s.rst && e.attempted && s.ackNo == e.attempt:
-		// Departure from tcpdump: see refused in docs/differences.md.
-		return e, 0, 0, 0
-	case s.ack:
-		own, peer = e.lo, e.hi
-		if fromHi {
-			own, peer = e.hi, e.lo
-		}
-	}
-	sackBase = e.hi
-	if fromHi {
-		sackBase = e.lo
-	}
-	return e, own, peer, sackBase
+	// next is the number behind a new SYN without ACK that came after the
+	// bases were set; attempt tells that there is one, attemptHi who sent it.
+	next      uint32
+	attempt   bool
+	attemptHi bool
 }
 
 // segmentNumbers is what the table needs to know of a segment.
 type segmentNumbers struct {
-	seq, ackNo    uint32
-	payload       uint32
-	syn, ack, rst bool
+	seq, ackNo uint32
+	payload    uint32 // octets
+	syn, ack   bool
+	fromHi     bool // its sender
 }
 
-// attempt notes a SYN without ACK on endpoints that have bases already.
-func (e bases) attempt1(fromHi bool, s *segmentNumbers) bases {
-	base := e.lo
-	if fromHi {
-		base = e.hi
-	}
-	e.attempted = s.seq != base
-	e.attempt = s.seq + 1 + s.payload
-	return e
-}
+// offsets are what to subtract from the numbers of a segment: from its
+// sequence number, from its acknowledgement number, and from its SACK edges.
+// tcpdump subtracts the last even where the segment sets the bases.
+type offsets struct{ own, peer, sack uint32 }
 
-func (q *seqTable) find4(k pair4, fromHi bool, s *segmentNumbers) (own, peer, sackBase uint32) {
-	e, found := q.v4[k]
-	if !s.ack {
-		if found {
-			q.v4[k] = e.attempt1(fromHi, s)
-		}
-		return 0, 0, 0
-	}
-	after, own, peer, sackBase := e.relative(found, fromHi, s)
-	if after != e || !found {
+func (q *seqTable) find4(k pair4, s *segmentNumbers) offsets {
+	before, found := q.v4[k]
+	after, o := before.take(found, s)
+	if after != before || !found && s.ack {
 		if q.v4 == nil {
 			q.v4 = make(map[pair4]bases)
 		}
 		q.v4[k] = after
 	}
-	return own, peer, sackBase
+	return o
 }
 
-func (q *seqTable) find6(k pair6, fromHi bool, s *segmentNumbers) (own, peer, sackBase uint32) {
-	e, found := q.v6[k]
-	if !s.ack {
-		if found {
-			q.v6[k] = e.attempt1(fromHi, s)
-		}
-		return 0, 0, 0
-	}
-	after, own, peer, sackBase := e.relative(found, fromHi, s)
-	if after != e || !found {
+func (q *seqTable) find6(k pair6, s *segmentNumbers) offsets {
+	before, found := q.v6[k]
+	after, o := before.take(found, s)
+	if after != before || !found && s.ack {
 		if q.v6 == nil {
 			q.v6 = make(map[pair6]bases)
 		}
 		q.v6[k] = after
 	}
-	return own, peer, sackBase
+	return o
+}
+
+// take gives the bases after a segment and what to subtract from its numbers.
+func (e bases) take(found bool, s *segmentNumbers) (after bases, o offsets) {
+	if !s.ack {
+		if found {
+			e.note(s)
+		}
+		return e, offsets{}
+	}
+	if !found || s.syn || e.begins(s) {
+		e = bases{lo: s.seq, hi: s.ackNo - 1}
+		if s.fromHi {
+			e = bases{lo: s.ackNo - 1, hi: s.seq}
+		}
+		_, peer := e.of(s.fromHi)
+		return e, offsets{sack: peer}
+	}
+	own, peer := e.of(s.fromHi)
+	return e, offsets{own, peer, peer}
+}
+
+// of gives the bases of a sender and its peer.
+func (e bases) of(hi bool) (own, peer uint32) {
+	if hi {
+		return e.hi, e.lo
+	}
+	return e.lo, e.hi
+}
+
+// note remembers a SYN without ACK, unless it is the one that led to the bases.
+func (e *bases) note(s *segmentNumbers) {
+	own, _ := e.of(s.fromHi)
+	if s.syn && s.seq != own {
+		e.next, e.attempt, e.attemptHi = s.seq+1+s.payload, true, s.fromHi
+	}
+}
+
+// begins tells whether a segment belongs to the new SYN: it acknowledges it
+// (RFC 9293 §3.5.2: so does the reset that refuses it), or is sent right
+// behind it.
+func (e bases) begins(s *segmentNumbers) bool {
+	if !e.attempt {
+		return false
+	}
+	if s.fromHi == e.attemptHi {
+		return s.seq == e.next
+	}
+	return s.ackNo == e.next
 }

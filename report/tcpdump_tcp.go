@@ -41,6 +41,7 @@ func (t *TcpdumpPrinter) tcp(off, length int, h *ipHeader, fragmented bool) {
 		syn: flags&bitSYN != 0, ack: flags&bitACK != 0,
 	}
 	o := t.offsets(off, h, &s)
+	t.own, t.peer = o.own, o.peer
 	if header > length {
 		t.num(" [bad hdr length ", uint32(header))
 		t.num(" - too long, > ", uint32(length))
