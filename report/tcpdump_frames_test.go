@@ -206,3 +206,5 @@ func tcpdumpLines(out string) []string {
 	}
 	return lines
 }
+
+func timeOf(d time.Duration) statemachine.Time { return statemachine.Time(d) }
