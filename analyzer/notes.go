@@ -6,24 +6,18 @@ import (
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 
-// noteRank orders the notes of one packet: what clocks did before it, what
-// its sender did by sending it, what became of the other end, findings. Notes
-// of the same rank keep the order in which they were settled.
+// noteRank orders the notes of one packet: what clocks did before it, steps,
+// findings. Notes of the same rank keep the order in which they were settled,
+// which is the machine's.
 func noteRank(n *Note) uint64 {
-	if n.Kind == FindingNote {
-		return 3
-	}
-	switch n.Step.Event {
-	case statemachine.TimeWaitExpiry, statemachine.FinWait2Timeout, statemachine.StateLost, statemachine.Reuse:
-		return 0
-	case statemachine.SendSYN, statemachine.SendSYNACK, statemachine.SendSynchronized,
-		statemachine.SendFIN, statemachine.SendRST:
-		return 1
-	case statemachine.NoEvent, statemachine.RecvSYN, statemachine.RecvSYNACK, statemachine.RecvACKOfSYN,
-		statemachine.RecvFIN, statemachine.RecvACKOfFIN, statemachine.RecvRST:
+	switch {
+	case n.Kind == FindingNote:
 		return 2
+	case n.Step.Cause.Packet == 0:
+		return 0
+	default:
+		return 1
 	}
-	return 2
 }
 
 // rankBits is how many bits of a note's key the rank takes.
