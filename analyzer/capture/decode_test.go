@@ -107,6 +107,7 @@ func TestDecode(t *testing.T) {
 		{"offload, 70000 octets cut at 96", 101, set(v4, 2, 0, 0), 70000, 0, true, 70000 - 20, 70000 - 40, false},
 		{"offload, 65536 octets", 101, set(v4, 2, 0, 0), 65536, 0, true, 65536 - 20, 65536 - 40, false},
 		{"IPv4 AH", 101, ip4(51, cat(ah(6), seg)), 0, 0, true, 25, 5, false},
+		{"IPv4 with an IPv6 extension header", 101, ip4(0, cat(hbh(6), seg)), 0, analyzer.SkipNotTCP, false, 0, 0, false},
 		{"first fragment", 101, frag4(0x2000, seg), 0, 0, true, 25, 5, true},
 		{"later fragment", 101, frag4(0x2003, seg), 0, analyzer.SkipFragment, false, 0, 0, false},
 		{"last fragment", 101, frag4(3, seg), 0, analyzer.SkipFragment, false, 0, 0, false},

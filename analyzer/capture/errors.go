@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/tcpstate/tcpstate/analyzer"
@@ -23,15 +25,20 @@ type Error struct {
 	Reason string // one line without a final period
 }
 
-// Error returns one line: file, place, reason.
+// Error returns one line: file, place, reason. A file name that would break the
+// line or reach the terminal as a control sequence is quoted.
 func (e *Error) Error() string {
+	name := e.File
+	if strings.ContainsFunc(name, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		name = strconv.Quote(name)
+	}
 	switch {
 	case e.Offset == NoOffset:
-		return fmt.Sprintf("%s: %s", e.File, e.Reason)
+		return fmt.Sprintf("%s: %s", name, e.Reason)
 	case e.Packet == 0:
-		return fmt.Sprintf("%s: byte %d: %s", e.File, e.Offset, e.Reason)
+		return fmt.Sprintf("%s: byte %d: %s", name, e.Offset, e.Reason)
 	}
-	return fmt.Sprintf("%s: byte %d, after packet %d: %s", e.File, e.Offset, e.Packet, e.Reason)
+	return fmt.Sprintf("%s: byte %d, after packet %d: %s", name, e.Offset, e.Packet, e.Reason)
 }
 
 // openReason says in plain words why a file could not be opened or read.

@@ -29,8 +29,9 @@ const maxZstdWindow = 128 << 20
 
 // newRecords finds out what r holds, by its first octets and not by its name,
 // and returns the reader of its records. Compressed data are unpacked once.
+// The link types that the file declares go to links.
 // release, never nil, frees the decompressor.
-func newRecords(r io.Reader, name string) (rec records, release func(), err error) {
+func newRecords(r io.Reader, name string, links *linkSet) (rec records, release func(), err error) {
 	release = func() {}
 	b := newBlocks(r)
 	packed := ""
@@ -53,7 +54,7 @@ func newRecords(r io.Reader, name string) (rec records, release func(), err erro
 		release = z.Close
 		b = newBlocks(unpacked{z, packed})
 	}
-	rec, err = formatOf(stream{blocks: b, name: name}, packed)
+	rec, err = formatOf(stream{blocks: b, name: name, links: links}, packed)
 	return rec, release, err
 }
 

@@ -73,6 +73,7 @@ func (r *pcapng) describe(b []byte) error {
 		switch {
 		case code == optEnd:
 			r.interfaces = append(r.interfaces, i)
+			r.links.add(i.link)
 			return nil
 		case code == optIfName && i.name == "":
 			i.name = string(v[:min(len(v), maxName)])

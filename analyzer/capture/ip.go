@@ -153,32 +153,39 @@ func (d *Decoder) jumboEnd(p *analyzer.Packet, next layers.IPProtocol, off int) 
 // header, through IPv6 extension headers (RFC 8200 §4) and AH (RFC 4302). The
 // IP packet ends at end on the wire.
 func (d *Decoder) transport(p *analyzer.Packet, next layers.IPProtocol, off, end int) {
-	for {
-		switch next {
-		case layers.IPProtocolTCP:
-			d.segment(p, off, end)
-			return
-		case layers.IPProtocolIPv6HopByHop, layers.IPProtocolIPv6Routing, layers.IPProtocolIPv6Destination,
-			layers.IPProtocolIPv6Fragment, layers.IPProtocolAH, protoMobility, protoHIP, protoShim6:
-			n, ok := extensionLen(p, next, off, end)
-			if !ok {
-				return
-			}
-			if next == layers.IPProtocolIPv6Fragment && !fragment(p, off) {
-				return
-			}
-			next, off = layers.IPProtocol(p.Frame[off]), off+n
-		case layers.IPProtocolIPv4, layers.IPProtocolIPv6, layers.IPProtocolGRE, layers.IPProtocolEtherIP,
-			protoMPLSinIP, protoL2TPv3:
-			p.Skip = analyzer.SkipTunnel
-			return
-		case layers.IPProtocolUDP:
-			p.Skip = udpTunnel(p, off)
-			return
-		default:
-			p.Skip = analyzer.SkipNotTCP
+	for extends(next, p.IPVersion) {
+		n, ok := extensionLen(p, next, off, end)
+		if !ok || next == layers.IPProtocolIPv6Fragment && !fragment(p, off) {
 			return
 		}
+		next, off = layers.IPProtocol(p.Frame[off]), off+n
+	}
+	switch next {
+	case layers.IPProtocolTCP:
+		d.segment(p, off, end)
+	case layers.IPProtocolIPv4, layers.IPProtocolIPv6, layers.IPProtocolGRE, layers.IPProtocolEtherIP,
+		protoMPLSinIP, protoL2TPv3:
+		p.Skip = analyzer.SkipTunnel
+	case layers.IPProtocolUDP:
+		p.Skip = udpTunnel(p, off)
+	default:
+		p.Skip = analyzer.SkipNotTCP
+	}
+}
+
+// extends reports whether proto is a header that another follows: AH in both IP
+// versions, the extension headers in IPv6 only.
+func extends(proto layers.IPProtocol, version uint8) bool {
+	switch proto {
+	case layers.IPProtocolTCP:
+		return false
+	case layers.IPProtocolAH:
+		return true
+	case layers.IPProtocolIPv6HopByHop, layers.IPProtocolIPv6Routing, layers.IPProtocolIPv6Destination,
+		layers.IPProtocolIPv6Fragment, protoMobility, protoHIP, protoShim6:
+		return version == 6
+	default:
+		return false
 	}
 }
 

@@ -71,6 +71,7 @@ func newPcap(s stream) (records, error) {
 	r.lenFirst, r.mayBeSwap = minor < 3, minor == 3
 	r.bound = min(max(s.order.Uint32(h[16:]), minRecordBound), maxRecordBound)
 	r.link = analyzer.LinkType(s.order.Uint32(h[20:]) & linkTypeMask)
+	s.links.add(r.link)
 	s.take(pcapFileHeader)
 	r.stream = s
 	return r, nil

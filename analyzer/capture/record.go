@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/statemachine"
@@ -36,7 +37,25 @@ type stream struct {
 	*blocks
 	name    string
 	order   binary.ByteOrder
-	packets uint64 // read so far
+	packets uint64   // read so far
+	links   *linkSet // takes the link types that the file declares
+}
+
+// maxLinks bounds the link types that are listed; fewer than 300 are assigned,
+// and real files declare a handful.
+const maxLinks = 64
+
+// linkSet is a short list of different link types in order of appearance. Those
+// beyond maxLinks are left out.
+type linkSet []analyzer.LinkType
+
+// add appends l and reports whether it was new.
+func (s *linkSet) add(l analyzer.LinkType) bool {
+	if len(*s) == maxLinks || slices.Contains(*s, l) {
+		return false
+	}
+	*s = append(*s, l)
+	return true
 }
 
 // damage returns the error for the record that starts at off.

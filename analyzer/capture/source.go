@@ -43,9 +43,9 @@ type Source struct {
 	records records   // of the current file, nil between files
 
 	packets uint64
-	dropped uint64 // by the files that are done
-	links   []analyzer.LinkType
-	unknown []analyzer.LinkType // of the current file, told once each
+	dropped uint64  // by the files that are done
+	links   linkSet // declared so far
+	unknown linkSet // of the current file, told once each
 	errs    []*Error
 	more    int // errors beyond maxErrors
 }
@@ -111,7 +111,9 @@ func (s *Source) Next(p *analyzer.Packet) error {
 	}
 	s.packets++
 	p.Number, p.File = s.packets, s.file
-	s.seen(p.Link)
+	if !decodes(p.Link) && s.unknown.add(p.Link) {
+		s.report(&Error{File: s.name, Offset: NoOffset, Reason: linkReason(p.Link)})
+	}
 	s.decoder.Decode(p)
 	return nil
 }
@@ -149,7 +151,7 @@ func (s *Source) open(path string) error {
 		s.name, r, s.closer = path, f, f
 	}
 	var err error
-	s.records, s.release, err = newRecords(r, s.name)
+	s.records, s.release, err = newRecords(r, s.name, &s.links)
 	if err != nil {
 		s.records = nil
 	}
@@ -167,20 +169,6 @@ func (s *Source) finish() {
 	if s.closer != nil {
 		s.closer.Close() // opened for reading only: nothing can be lost
 		s.closer = nil
-	}
-}
-
-// seen notes the link type of a packet: those that are not decoded are an
-// error, told once in each file.
-func (s *Source) seen(l analyzer.LinkType) {
-	if n := len(s.links); n == 0 || s.links[n-1] != l {
-		if !slices.Contains(s.links, l) {
-			s.links = append(s.links, l)
-		}
-	}
-	if !decodes(l) && !slices.Contains(s.unknown, l) {
-		s.unknown = append(s.unknown, l)
-		s.report(&Error{File: s.name, Offset: NoOffset, Reason: linkReason(l)})
 	}
 }
 

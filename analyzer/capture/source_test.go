@@ -114,7 +114,9 @@ func TestNoCapture(t *testing.T) {
 func TestCannotOpen(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "missing.pcap")
+	escape := filepath.Join(dir, "a\n\x1b[2Jb")
 	for path, want := range map[string]string{
+		escape:  `"` + dir + `/a\n\x1b[2Jb": no such file`,
 		missing: missing + ": no such file",
 		dir:     dir + ": is a directory, not a capture file",
 	} {
@@ -237,6 +239,24 @@ func TestOpenReadsOn(t *testing.T) {
 	}
 	if err := s.Next(&p); err != io.EOF {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// The link types that files declare are listed, packets or not; a hostile file
+// cannot make the list long.
+func TestDeclaredLinkTypes(t *testing.T) {
+	file := cat(ngLE.section(), ngLE.iface(101, 0), ngLE.iface(1, 0), ngLE.iface(101, 0))
+	for i := range 1000 {
+		file = append(file, ngLE.iface(uint16(1000+i), 0)...)
+	}
+	s := OpenAll([]string{Stdin}, bytes.NewReader(file))
+	var p analyzer.Packet
+	if err := s.Next(&p); err != io.EOF {
+		t.Fatal(err)
+	}
+	l := s.Stats().LinkTypes
+	if len(l) != maxLinks || l[0] != 101 || l[1] != 1 || l[2] != 1000 {
+		t.Errorf("link types %v", l)
 	}
 }
 
