@@ -260,6 +260,22 @@ func TestDeclaredLinkTypes(t *testing.T) {
 	}
 }
 
+// Errors are kept up to a bound and counted beyond it.
+func TestManyErrors(t *testing.T) {
+	paths := make([]string, maxErrors+5)
+	for i := range paths {
+		paths[i] = Stdin
+	}
+	s := OpenAll(paths, bytes.NewReader(nil))
+	var p analyzer.Packet
+	if err := s.Next(&p); err != io.EOF {
+		t.Fatal(err)
+	}
+	if e := s.Stats().Errors; len(e) != maxErrors+1 || e[maxErrors] != "5 more errors" {
+		t.Errorf("%d errors, the last %q", len(e), e[len(e)-1])
+	}
+}
+
 func TestRereadable(t *testing.T) {
 	file := store(t, "a.pcap", nil)
 	for _, tt := range []struct {
