@@ -301,6 +301,9 @@ func (n *ndjson) capture(c *analyzer.Capture) {
 	j.close()
 	j.uint("drops", c.Drops)
 	j.uint("connections", c.Connections)
+	if c.Evicted > 0 {
+		j.uint("evicted", c.Evicted)
+	}
 	if c.Packets > 0 {
 		n.time("first_ts", c.First.Time)
 		n.time("last_ts", c.Last.Time)

@@ -10,7 +10,7 @@ import (
 // numbers turns absolute sequence numbers into those that the line of the
 // segment at hand shows. The zero value knows no segment and leaves them.
 type numbers struct {
-	segment   *statemachine.Segment
+	packet    *analyzer.Packet
 	reading   *statemachine.Reading
 	side      statemachine.Side // its sender
 	own, peer uint32            // what the line subtracts
@@ -90,11 +90,11 @@ func appendPeerISN(b []byte, what string, s *statemachine.Step) []byte {
 // appendScale appends the first scaled window, where the segment at hand is the
 // ACK that brought the step and a scale is at work.
 func appendScale(b []byte, s *statemachine.Step, k numbers) []byte {
-	if k.segment == nil {
+	if k.packet == nil || s.Cause.Packet != k.packet.Number || !k.reading.Scaled {
 		return b
 	}
-	raw, window := uint32(k.segment.Window), k.reading.Window
-	if s.Side == k.side || !k.reading.Scaled || raw == 0 || window <= raw || k.segment.Flags.Has(statemachine.SYN) {
+	raw, window := uint32(k.packet.Segment.Window), k.reading.Window
+	if raw == 0 || window <= raw || k.packet.Segment.Flags.Has(statemachine.SYN) {
 		return b
 	}
 	b = strconv.AppendUint(append(b, ", window "...), uint64(raw), 10)

@@ -178,6 +178,9 @@ func (s *summary) totals(b *bytes.Buffer, c *analyzer.Capture) {
 	if c.Drops > 0 {
 		b.WriteString("the capture itself reports " + count(c.Drops, "dropped packet") + "\n")
 	}
+	if c.Evicted > 0 {
+		b.WriteString("written out early because of a limit: " + count(c.Evicted, "connection") + "\n")
+	}
 	for _, e := range c.Errors {
 		b.WriteString("damaged: " + clean(e) + "\n")
 	}
@@ -190,17 +193,17 @@ const (
 	colServer
 	colClientState
 	colServerState
-	colVerdict
 	colPackets
 	colBytes
 	colRetrans
 	colFindings
+	colVerdict
 
 	numColumns = iota
 )
 
 var summaryHeader = []string{
-	"#", "client", "server", "client state", "server state", "verdict", "packets", "bytes", "retrans", "findings",
+	"#", "client", "server", "client state", "server state", "packets", "bytes", "retrans", "findings", "verdict",
 }
 
 // summaryAlign puts numbers to the right.

@@ -9,17 +9,13 @@ const (
 	protoHopByHop = 0
 	protoIPv4     = 4
 	protoTCP      = 6
-	protoUDP      = 17
-	protoDCCP     = 33
 	protoIPv6     = 41
 	protoRouting  = 43
 	protoFragment = 44
-	protoGRE      = 47
 	protoDestOpts = 60
-	protoSCTP     = 132
 )
 
-// protocolNames are tcpdump's words for -v.
+// protocolName gives tcpdump's word for -v.
 func protocolName(n uint8) string {
 	switch n {
 	case protoHopByHop:
@@ -28,16 +24,12 @@ func protocolName(n uint8) string {
 		return "IPIP"
 	case protoTCP:
 		return "TCP"
-	case protoUDP:
-		return "UDP"
 	case protoIPv6:
 		return "IPv6"
 	case protoRouting:
 		return "Routing"
 	case protoFragment:
 		return "Fragment"
-	case protoGRE:
-		return "GRE"
 	}
 	return "unknown"
 }
@@ -142,7 +134,7 @@ func (t *TcpdumpPrinter) ip4Payload(off, header, length int) {
 		t.num(": ip-proto-", uint32(proto))
 		return
 	}
-	if proto != protoTCP && proto != protoUDP && proto != protoSCTP && proto != protoDCCP {
+	if proto != protoTCP {
 		t.addr4(off + 12)
 		t.str(" > ")
 		t.addr4(off + 16)

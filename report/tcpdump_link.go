@@ -237,7 +237,7 @@ func (t *TcpdumpPrinter) loopback(wire int) {
 	}
 }
 
-// packetTypes are the directions of Linux cooked frames.
+// packetType names the direction of a Linux cooked frame.
 func packetType(v uint16) string {
 	if v < 5 {
 		return [...]string{"In", "B", "M", "P", "Out"}[v]

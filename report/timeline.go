@@ -19,10 +19,11 @@ const (
 )
 
 // Indents of the annotations. With -v tcpdump's own lines go on in a second
-// line with four blanks before it, so ours then stand further in.
+// line with four blanks before it, and with -# they begin with up to four, so
+// ours then stand further in.
 const (
-	plainIndent   = "    "
-	verboseIndent = "        "
+	plainIndent = "    "
+	deepIndent  = "        "
 )
 
 // timeline prints tcpdump's line of each packet with, under it, what changed.
@@ -47,8 +48,8 @@ func newTimeline(w io.Writer, o Options) *timeline {
 		out: newOutput(w, o.Prompt), line: NewTcpdumpPrinter(o.Tcpdump), opt: o,
 		paint: painter(o.Color), indent: plainIndent, table: newSummary(w, o),
 	}
-	if o.Tcpdump.Verbose > 0 {
-		t.indent = verboseIndent
+	if o.Tcpdump.Verbose > 0 || o.Tcpdump.Number {
+		t.indent = deepIndent
 	}
 	if t.zone = o.Tcpdump.Location; t.zone == nil {
 		t.zone = time.Local
@@ -127,16 +128,16 @@ func (t *timeline) reading(b []byte, o *analyzer.Observation) []byte {
 	return append(t.paint.end(b), '\n')
 }
 
-// note prints one step or finding. The numbers of a step are relative only
-// under the segment that they belong to.
+// note prints one step or finding. A step of the connection at hand has the
+// numbers that the line above shows.
 func (t *timeline) note(b []byte, n *analyzer.Note, o *analyzer.Observation) []byte {
 	b = t.start(b, n.Conn)
 	if n.Kind == analyzer.FindingNote {
 		return append(t.finding(b, &n.Finding), '\n')
 	}
 	var k numbers
-	if o.Packet != nil && n.Step.Cause.Packet == o.Packet.Number {
-		k = numbers{&o.Packet.Segment, &o.Reading, o.Side, t.line.own, t.line.peer}
+	if o.Packet != nil && n.Conn == o.Conn {
+		k = numbers{o.Packet, &o.Reading, o.Side, t.line.own, t.line.peer}
 	}
 	s := &n.Step
 	b = t.side(b, s.Side)
@@ -239,6 +240,9 @@ func (t *timeline) stepDetail(b []byte, n *analyzer.Note, k numbers) []byte {
 		b = time.Unix(0, int64(s.Cause.Time)).In(t.zone).AppendFormat(append(b, "at "...), "15:04:05.000000, ")
 	}
 	b = appendStepDetail(b, s, k)
+	if k.packet != nil && s.Cause.Packet != 0 && s.Cause.Packet != k.packet.Number {
+		b = appendPacket(append(separate(b, start), "sent as "...), s.Cause.Packet)
+	}
 	switch {
 	case s.Certainty != statemachine.Presumed || s.Event == statemachine.SendSynchronized:
 	case n.Kind == analyzer.ProvisionalNote:

@@ -57,8 +57,8 @@ A step of an end is
   timer         a clock of the end made it (TIME-WAIT, FIN-WAIT-2)
   unknown       the capture cannot tell
 
-Lines that do not begin with a blank are tcpdump's. With -v tcpdump itself goes
-on in lines with four blanks before them; ours then have eight.
+Lines that do not begin with four blanks are tcpdump's. With -v and -# tcpdump's
+own lines may begin so; ours then begin with eight.
 Files may be pcap or pcapng, packed with gzip or zstd; - is standard input.`
 
 // newAnalyzeCommand reads captures and prints what happened in them.
