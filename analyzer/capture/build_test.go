@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"testing"
 
@@ -97,7 +98,7 @@ func readAll(t testing.TB, file []byte) (packets []got, errs []*Error) {
 	defer s.Close()
 	var p analyzer.Packet
 	for {
-		if err := s.Next(&p); err == io.EOF {
+		if err := s.Next(&p); errors.Is(err, io.EOF) {
 			return packets, s.Errors()
 		} else if err != nil {
 			t.Fatal(err)

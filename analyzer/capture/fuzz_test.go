@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"reflect"
 	"strings"
@@ -229,7 +230,7 @@ func benchmarkRead(b *testing.B, ngFile bool) {
 		s := OpenAll([]string{Stdin}, bytes.NewReader(file))
 		var p analyzer.Packet
 		for {
-			if err := s.Next(&p); err == io.EOF {
+			if err := s.Next(&p); errors.Is(err, io.EOF) {
 				break
 			}
 		}

@@ -3,6 +3,7 @@ package capture
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,7 +68,7 @@ type unpacked struct {
 // Read reads unpacked data.
 func (u unpacked) Read(b []byte) (int, error) {
 	n, err := u.r.Read(b)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("the %s data are damaged: %w", u.format, err)
 	}
 	return n, err
@@ -167,7 +168,7 @@ func openFile(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if err == nil {
 		if info, serr := f.Stat(); serr == nil && info.IsDir() {
-			f.Close()
+			_ = f.Close() // it was opened for reading only
 			return nil, &Error{File: path, Offset: NoOffset, Reason: "is a directory, not a capture file"}
 		}
 		return f, nil

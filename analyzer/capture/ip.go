@@ -17,7 +17,6 @@ const (
 // Protocol numbers (IANA) that gopacket has no name for.
 const (
 	protoMobility = 135 // RFC 6275
-	protoMPLSinIP = 137 // RFC 4023
 	protoHIP      = 139 // RFC 7401
 	protoShim6    = 140 // RFC 5533
 	protoL2TPv3   = 115 // RFC 3931
@@ -160,11 +159,11 @@ func (d *Decoder) transport(p *analyzer.Packet, next layers.IPProtocol, off, end
 		}
 		next, off = layers.IPProtocol(p.Frame[off]), off+n
 	}
-	switch next {
+	switch next { //nolint:exhaustive // the numbers of an open registry
 	case layers.IPProtocolTCP:
 		d.segment(p, off, end)
 	case layers.IPProtocolIPv4, layers.IPProtocolIPv6, layers.IPProtocolGRE, layers.IPProtocolEtherIP,
-		protoMPLSinIP, protoL2TPv3:
+		layers.IPProtocolIPIP, layers.IPProtocolMPLSInIP, protoL2TPv3:
 		p.Skip = analyzer.SkipTunnel
 	case layers.IPProtocolUDP:
 		p.Skip = udpTunnel(p, off)
@@ -176,7 +175,7 @@ func (d *Decoder) transport(p *analyzer.Packet, next layers.IPProtocol, off, end
 // extends reports whether proto is a header that another follows: AH in both IP
 // versions, the extension headers in IPv6 only.
 func extends(proto layers.IPProtocol, version uint8) bool {
-	switch proto {
+	switch proto { //nolint:exhaustive // the numbers of an open registry
 	case layers.IPProtocolTCP:
 		return false
 	case layers.IPProtocolAH:
@@ -200,7 +199,7 @@ func extensionLen(p *analyzer.Packet, next layers.IPProtocol, off, end int) (n i
 		p.Skip = analyzer.SkipTruncated
 		return 0, false
 	}
-	switch next {
+	switch next { //nolint:exhaustive // the numbers of an open registry
 	case layers.IPProtocolIPv6Fragment:
 		n = 8
 	case layers.IPProtocolAH:

@@ -99,7 +99,7 @@ func (d *Decoder) ethernet(p *analyzer.Packet, off int) {
 // number of VLAN tags.
 func (d *Decoder) etherType(p *analyzer.Packet, t layers.EthernetType, off int) {
 	for {
-		switch t {
+		switch t { //nolint:exhaustive // the numbers of an open registry
 		case layers.EthernetTypeIPv4:
 			d.ipv4(p, off)
 			return
@@ -117,7 +117,7 @@ func (d *Decoder) etherType(p *analyzer.Packet, t layers.EthernetType, off int) 
 			}
 			t, off = d.vlan.Type, off+vlanLen
 		case layers.EthernetTypeMPLSUnicast, layers.EthernetTypeMPLSMulticast,
-			layers.EthernetTypePPPoESession, etherTEB, etherNSH, etherTRILL, etherMACsec, etherPBB,
+			layers.EthernetTypePPPoESession, layers.EthernetTypeERSPAN, etherTEB, etherNSH, etherTRILL, etherMACsec, etherPBB,
 			etherVNTag, etherETag:
 			p.Skip = analyzer.SkipTunnel
 			return

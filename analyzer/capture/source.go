@@ -58,7 +58,7 @@ var _ analyzer.StatsSource = (*Source)(nil)
 func Open(path string) (*Source, error) {
 	s := OpenAll([]string{path}, os.Stdin)
 	if err := s.advance(); err != nil && s.records == nil {
-		s.Close()
+		s.finish()
 		if len(s.errs) > 0 {
 			return nil, s.errs[0]
 		}
@@ -167,7 +167,7 @@ func (s *Source) finish() {
 	s.release()
 	s.release = func() {}
 	if s.closer != nil {
-		s.closer.Close() // opened for reading only: nothing can be lost
+		_ = s.closer.Close() // opened for reading only: nothing can be lost
 		s.closer = nil
 	}
 }

@@ -157,7 +157,7 @@ func TestManyFiles(t *testing.T) {
 	var p analyzer.Packet
 	for {
 		err := s.Next(&p)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -182,7 +182,7 @@ func TestManyFiles(t *testing.T) {
 	if !slices.Equal(st.LinkTypes, []analyzer.LinkType{1, 147, 101}) || !slices.Equal(st.Files, paths) {
 		t.Errorf("link types %v, files %v", st.LinkTypes, st.Files)
 	}
-	if err := s.Next(&p); err != io.EOF {
+	if err := s.Next(&p); !errors.Is(err, io.EOF) {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -196,7 +196,7 @@ func TestReadError(t *testing.T) {
 	if err := s.Next(&p); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Next(&p); err != io.EOF {
+	if err := s.Next(&p); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	if text := errorText(s.Errors()); text != "byte 110, after packet 1: reading failed: the line dropped" {
@@ -237,7 +237,7 @@ func TestOpenReadsOn(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := s.Next(&p); err != io.EOF {
+	if err := s.Next(&p); !errors.Is(err, io.EOF) {
 		t.Errorf("after Close: %v", err)
 	}
 }
@@ -251,7 +251,7 @@ func TestDeclaredLinkTypes(t *testing.T) {
 	}
 	s := OpenAll([]string{Stdin}, bytes.NewReader(file))
 	var p analyzer.Packet
-	if err := s.Next(&p); err != io.EOF {
+	if err := s.Next(&p); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	l := s.Stats().LinkTypes
@@ -268,7 +268,7 @@ func TestManyErrors(t *testing.T) {
 	}
 	s := OpenAll(paths, bytes.NewReader(nil))
 	var p analyzer.Packet
-	if err := s.Next(&p); err != io.EOF {
+	if err := s.Next(&p); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	if e := s.Stats().Errors; len(e) != maxErrors+1 || e[maxErrors] != "5 more errors" {
