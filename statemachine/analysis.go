@@ -10,10 +10,11 @@ type Analysis struct {
 	flows  [2]flow
 	recent [recentSegments]sent
 	holes  [recentHoles]hole
-	half   [2]Time // round trip from the tap to this side and back, by the handshake; 0 when not seen
 	next   uint8   // slot of recent that is overwritten next
 	hole   uint8   // slot of holes that is overwritten next
+	twice  bool    // frames of this connection were captured twice
 	slow   bool    // tests: take the slow path for everything
+	half   [2]Time // round trip from the tap to this side and back, by the handshake; 0 when not seen
 }
 
 // flow is one direction: the octets that its side sends, what the peer
@@ -21,37 +22,35 @@ type Analysis struct {
 type flow struct {
 	high    int64  // one past the highest octet taken as sent, from base
 	bytes   uint64 // payload octets captured, each counted once
-	lastAt  Time   // its latest segment
+	lastAt  Time   // its latest segment, keep-alives and their answers aside
 	rttAt   Time   // when the octet before rttEnd passed the tap
 	srtt    Time   // tap to peer and back (RFC 6298 §2)
 	minRTT  Time
 	ackAt   Time // its latest pure ACK or RST
 	control sent // its latest SYN, SYN-ACK or FIN
 
-	base       Seq // ISS, or the first number seen
-	una        Seq // highest SEG.ACK that the peer sent for this flow
-	right      Seq // highest right edge that the peer offered
-	rttEnd     Seq
-	recover    Seq // end of the range that is being repaired
-	sacked     Seq // highest right edge that the peer's SACK blocks named
-	far        Seq // end of a segment too far ahead to be believed so far
-	sackSum    uint32
-	ackPrint   uint32 // fingerprint of its latest pure ACK or RST
-	ackPacket  uint32
-	lastTS     uint32 // highest TSval
-	window     uint32 // as offered last, scaled where the scale is known
-	maxWindow  uint32
-	segments   uint32
-	again      [NumKinds]uint32 // retransmissions by kind
-	bits       bits
-	dups       uint16 // duplicate ACKs in a row that its side sent
-	ipid       uint16
-	ipidRun    uint8 // how many times in a row ipid rose by a little
-	shift      uint8 // RFC 7323 §2.2
-	farCount   uint8
-	lastClass  Class
-	lastKind   Kind
-	repairKind Kind
+	base      Seq // ISS, or the first number seen
+	una       Seq // highest SEG.ACK that the peer sent for this flow
+	right     Seq // highest right edge that the peer offered
+	rttEnd    Seq
+	recover   Seq // end of the range that is being repaired
+	sacked    Seq // highest right edge that the peer's SACK blocks named
+	far       Seq // end of a segment too far ahead to be believed so far
+	sackSum   uint32
+	ackPrint  uint32 // fingerprint of its latest pure ACK or RST
+	ackPacket uint32
+	lastTS    uint32 // highest TSval
+	window    uint32 // as offered last, scaled where the scale is known
+	maxWindow uint32
+	segments  uint32
+	again     [NumKinds - 1]uint32 // retransmissions by kind, from KindRTO on
+	bits      bits
+	dups      uint16 // duplicate ACKs in a row that its side sent
+	ipid      uint16
+	ipidRun   uint8 // how many times in a row ipid rose by a little
+	shift     uint8 // RFC 7323 §2.2
+	farCount  uint8
+	lastClass Class
 }
 
 // bits are the yes-or-no facts of a flow.
@@ -66,6 +65,7 @@ const (
 	synced                       // a segment behind the handshake's SYN
 	acked                        // una is set
 	offersScale                  // its SYN carried a window scale
+	scaleHidden                  // its SYN's options were cut or damaged
 	shiftKnown                   // shift holds for both ends' agreement
 	windowSeen                   // window is set
 	rightKnown                   // right is set and exact
@@ -80,6 +80,10 @@ const (
 	farSet                       // far is set
 	ackPrintSet                  // ackPrint is set
 	controlSet                   // control is set
+	resent                       // its latest octets were sent again
+	finAgain                     // its latest segment is its FIN sent again
+	repairsFast                  // what lies before recover is sent again because of duplicate ACKs
+	repairsRTO                   // or because of a time-out
 	halfDone                     // the handshake's half toward the peer was measured
 )
 
@@ -162,9 +166,14 @@ func (a *Analysis) number(r *Reading, x, y *flow, seg *Segment) {
 // finish notes what every segment leaves behind, whatever its class.
 func (a *Analysis) finish(at Moment, side Side, seg *Segment, r *Reading) {
 	x, y := &a.flows[side], &a.flows[side^1]
-	x.lastAt = at.Time
-	x.lastClass, x.lastKind = r.Class, r.Kind
-	x.bits |= captured
+	if r.Class != KeepAlive && r.Class != KeepAliveACK {
+		x.lastAt = at.Time
+	}
+	x.lastClass = r.Class
+	x.bits = x.bits&^finAgain | captured
+	if r.Kind == KindFIN {
+		x.bits |= finAgain
+	}
 	y.bits &^= provoked
 	if seg.HasIPID && seg.IPID != 0 {
 		x.takeIPID(seg.IPID)
@@ -176,9 +185,14 @@ func (a *Analysis) finish(at Moment, side Side, seg *Segment, r *Reading) {
 		}
 	}
 	if seg.Len == 0 && !seg.Flags.Any(SYN|FIN) {
-		x.ackPrint, x.ackAt, x.ackPacket = fingerprint(seg), at.Time, uint32(at.Packet)
-		x.bits |= ackPrintSet
+		x.noteACK(at, seg)
 	}
+}
+
+// noteACK remembers a pure ACK or RST, to know it when it is captured twice.
+func (x *flow) noteACK(at Moment, seg *Segment) {
+	x.ackPrint, x.ackAt, x.ackPacket = fingerprint(seg), at.Time, uint32(at.Packet)
+	x.bits |= ackPrintSet
 }
 
 // takeIPID keeps the sender's IP ID counter, and whether it is one.

@@ -12,7 +12,11 @@ func (a *Analysis) Bytes(side Side) uint64 { return a.flows[side].bytes }
 
 // Retransmissions returns how many segments side sent again, by Kind. The
 // entry of NoKind is always 0.
-func (a *Analysis) Retransmissions(side Side) [NumKinds]uint32 { return a.flows[side].again }
+func (a *Analysis) Retransmissions(side Side) [NumKinds]uint32 {
+	var n [NumKinds]uint32
+	copy(n[KindRTO:], a.flows[side].again[:])
+	return n
+}
 
 // ISS returns the initial sequence number of side, and whether it was captured
 // or follows from the handshake. Without it the first number seen is returned.

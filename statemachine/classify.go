@@ -25,13 +25,15 @@ func (a *Analysis) readAny(at Moment, side Side, seg *Segment) Reading {
 
 // readRST notes a reset. It has no class: it takes no sequence space.
 func (a *Analysis) readRST(at Moment, side Side, seg *Segment, r *Reading) {
-	x := &a.flows[side]
+	x, y := &a.flows[side], &a.flows[side^1]
 	if seg.Len == 0 && a.sameACK(at, side, seg, r) {
 		return
 	}
+	if d := seg.Seq.Sub(x.una); x.has(acked) && d > 0 && d < Size(max(y.window, 1)) {
+		x.bits |= provoked // in the window, but not exact: RFC 5961 §3.2
+	}
 	x.lastAt, x.lastClass = at.Time, NoClass
-	x.ackPrint, x.ackAt, x.ackPacket = fingerprint(seg), at.Time, uint32(at.Packet)
-	x.bits |= ackPrintSet | provoked
+	x.noteACK(at, seg)
 }
 
 // readSYN reads a SYN or SYN-ACK.
@@ -43,7 +45,7 @@ func (a *Analysis) readSYN(at Moment, side Side, seg *Segment, r *Reading) {
 	}
 	switch {
 	case x.has(started) && seg.Seq != x.base:
-		if x.has(synced) { // on a live connection: RFC 5961 §4.2
+		if x.has(synced) || own == sentSYNACK && x.has(acked) { // on a live connection: RFC 5961 §4.2
 			x.bits |= provoked
 			x.lastAt, x.lastClass = at.Time, NoClass
 			r.Scaled = true
@@ -84,7 +86,7 @@ func (a *Analysis) readSYN(at Moment, side Side, seg *Segment, r *Reading) {
 func (a *Analysis) repeatSYN(at Moment, side Side, seg *Segment, r *Reading, kind Kind) bool {
 	x := &a.flows[side]
 	if c := x.copyClass(at, seg, &x.control, false); c != NoClass {
-		x.copied(at, r, c, x.control.number(at.Packet), x.control.at)
+		a.copied(at, x, r, c, x.control.number(at.Packet), x.control.at)
 		r.Scaled = true
 		return true
 	}
@@ -115,13 +117,17 @@ func (a *Analysis) takeSYNData(at Moment, side Side, seg *Segment) {
 // did.
 func (x *flow) agree(y *flow, seg *Segment) {
 	const syns = sentSYN | sentSYNACK
-	if seg.Options.Has(OptWScale) {
+	x.bits &^= offersScale | scaleHidden
+	switch {
+	case seg.Options.Has(OptWScale):
 		x.bits |= offersScale
 		x.shift = min(seg.Options.WScale, 14) // RFC 7323 §2.3
-	} else {
-		x.bits &^= offersScale
+	case seg.Options.Set&(OptCut|OptBad) != 0:
+		x.bits |= scaleHidden
+		return
 	}
-	switch other := y.bits&syns != 0; {
+	other := y.bits&syns != 0 && !y.has(scaleHidden)
+	switch {
 	case !x.has(offersScale) || other && !y.has(offersScale):
 		x.shift, y.shift = 0, 0
 		x.bits |= shiftKnown
@@ -330,7 +336,9 @@ func (y *flow) takeSACK(seg *Segment) {
 // original was sent no later than that (RFC 7323 §4.3).
 func (a *Analysis) takeUnseen(at Moment, side Side, seg *Segment, r *Reading, ahead int64) bool {
 	x, y := &a.flows[side], &a.flows[side^1]
-	r.Marks |= ACKsUnseen
+	if y.has(captured) {
+		r.Marks |= ACKsUnseen // else the whole direction is missing
+	}
 	limit := x.reach()
 	if d := int64(seg.Ack.Diff(y.far)); ahead > limit && !(y.has(farSet) && d <= limit && d >= -limit) {
 		y.far, y.farCount = seg.Ack, farByACK

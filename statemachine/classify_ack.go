@@ -26,26 +26,27 @@ func (a *Analysis) classifyACK(at Moment, side Side, seg *Segment, r *Reading, r
 // classifySameACK says what a pure ACK of a number that was acknowledged
 // before is: what provoked it decides, then what it carries.
 func (a *Analysis) classifySameACK(seg *Segment, r *Reading, x, y *flow, rel int64, window uint32) Class {
+	news := seg.Options.Has(OptSACK) && sackPrint(seg) != y.sackSum && y.newSACK(seg)
 	changed := x.has(windowSeen) && window != x.window
 	switch {
-	case y.has(provoked) && rel == x.high:
+	case y.has(provoked) && rel == x.high && !news:
 		return ChallengeACK // RFC 5961 §3.2, §4.2, §5.2
 	case y.lastClass == KeepAlive && !(changed && window > x.window):
 		return KeepAliveACK
 	case y.lastClass == ZeroWindowProbe && window == 0:
 		return ZeroWindowProbeACK
-	case y.lastKind == KindFIN && x.has(finSent) && x.has(acked) && x.una == x.nxt():
+	case y.has(finAgain) && x.has(finSent) && x.has(acked) && x.una == x.nxt():
 		return TimeWaitACK // RFC 9293 §3.10.7.4: a FIN again in TIME-WAIT
 	case rel < x.high && x.sentBefore(seg):
 		return OutOfOrder
-	case seg.Options.Has(OptSACK) && sackPrint(seg) != y.sackSum && y.newSACK(seg), !changed && y.owes():
-		// RFC 5681 §2 and, for SACK, RFC 6675 §2.
+	case news, !changed && (y.owes() || reportsTwice(seg)):
+		// RFC 5681 §2; for SACK RFC 6675 §2, for DSACK RFC 2883 §4.
 		if x.dups < ^uint16(0) {
 			x.dups++
 		}
 		r.Dups = x.dups
 		return DuplicateACK
-	case changed && window > 0 && x.has(synced):
+	case changed && window > 0:
 		return WindowUpdate
 	}
 	return New
@@ -54,7 +55,7 @@ func (a *Analysis) classifySameACK(seg *Segment, r *Reading, x, y *flow, rel int
 // owes tells that the receiver of an ACK has something outstanding, or did
 // not know better when it sent it again (RFC 5681 §2, condition a).
 func (y *flow) owes() bool {
-	return y.una.Less(y.nxt()) || y.lastClass == Retransmission
+	return y.una.Less(y.nxt()) || y.has(resent)
 }
 
 // newSACK tells that a block lies above the cumulative ACK: a block below it
@@ -66,6 +67,16 @@ func (y *flow) newSACK(seg *Segment) bool {
 		}
 	}
 	return false
+}
+
+// reportsTwice tells that the first SACK block names octets that arrived
+// twice: below the cumulative ACK, or inside the second block (RFC 2883 §4).
+func reportsTwice(seg *Segment) bool {
+	if !seg.Options.Has(OptSACK) || seg.Options.NSACK == 0 {
+		return false
+	}
+	b := seg.Options.SACK
+	return b[0].Right.LessEq(seg.Ack) || seg.Options.NSACK > 1 && b[1].Left.LessEq(b[0].Left) && b[0].Right.LessEq(b[1].Right)
 }
 
 // sentBefore tells that seg left before another segment of its flow that was

@@ -27,7 +27,7 @@ func (x *flow) copyClass(at Moment, seg *Segment, prev *sent, asked bool) Class 
 		}
 		return NoClass
 	}
-	if same && late <= frameTwice0 && (hasTS || !asked) && !(seg.HasIPID && seg.IPID != 0) {
+	if same && late <= frameTwice0 && (hasTS || !asked) {
 		return DuplicateFrame
 	}
 	if hasTS && prev.ts == seg.Options.TSVal && x.olderThanSeen(seg) {
@@ -38,14 +38,16 @@ func (x *flow) copyClass(at Moment, seg *Segment, prev *sent, asked bool) Class 
 
 // copied fills the reading of such a copy. Its sender sent it
 // once.
-func (x *flow) copied(at Moment, r *Reading, c Class, packet uint64, before Time) {
+func (a *Analysis) copied(at Moment, x *flow, r *Reading, c Class, packet uint64, before Time) {
+	a.twice = a.twice || c == DuplicateFrame
 	r.Class, r.Repeats, r.Since = c, packet, at.Time-before
 	x.segments--
 }
 
 // sameACK recognises a pure ACK or RST that was captured twice, and fills its
-// reading. Duplicate ACKs look alike, so without an IP ID it takes timestamps
-// and either the same SACK blocks or nothing in flight that could cause them.
+// reading. Stacks do send ACKs that look alike, so without an IP ID it takes
+// timestamps, another frame of the connection that was captured twice, and
+// either the same SACK blocks or nothing in flight that could cause them.
 func (a *Analysis) sameACK(at Moment, side Side, seg *Segment, r *Reading) bool {
 	x, y := &a.flows[side], &a.flows[side^1]
 	late := at.Time - x.ackAt
@@ -58,14 +60,14 @@ func (a *Analysis) sameACK(at Moment, side Side, seg *Segment, r *Reading) bool 
 		if c = DuplicateFrame; late > frameTwice {
 			c = NetworkDuplicate
 		}
-	case seg.HasIPID && seg.IPID != 0, late > frameTwice0, !seg.Options.Has(OptTimestamp):
+	case !a.twice, late > frameTwice0, !seg.Options.Has(OptTimestamp):
 	case seg.Options.Has(OptSACK), y.has(acked) && y.una == y.nxt() && y.lastClass == New:
 		c = DuplicateFrame
 	}
 	if c == NoClass {
 		return false
 	}
-	x.copied(at, r, c, at.Packet-uint64(uint32(at.Packet)-x.ackPacket), x.ackAt)
+	a.copied(at, x, r, c, at.Packet-uint64(uint32(at.Packet)-x.ackPacket), x.ackAt)
 	a.window(side, seg, r)
 	return true
 }

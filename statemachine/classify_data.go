@@ -41,13 +41,13 @@ func (a *Analysis) advance(at Moment, side Side, seg *Segment, r *Reading) {
 	rel := x.rel(seg.Seq)
 	x.bytes += uint64(max(rel+int64(seg.Len)-max(rel, x.high), 0))
 	x.high = rel + int64(seg.SeqLen())
-	x.bits &^= probed
+	x.bits &^= probed | resent
 	a.remember(at, side, seg)
 	if !x.has(rttPending) && r.Class == New && r.Marks&(GapBefore|PartialOverlap) == 0 {
 		x.rttEnd, x.rttAt = x.nxt(), at.Time
 		x.bits |= rttPending
 	}
-	if x.has(rightKnown) && seg.Len > 0 && x.right.LessEq(seg.Seq.Add(seg.Len)) {
+	if x.has(rightKnown) && seg.Len > 0 && seg.Seq.Less(x.right) && x.right.LessEq(seg.Seq.Add(seg.Len)) {
 		r.Marks |= WindowFull
 	}
 	if seg.Flags.Has(FIN) {
@@ -63,9 +63,9 @@ func (a *Analysis) readLate(at Moment, side Side, seg *Segment, r *Reading, h *h
 	x := &a.flows[side]
 	r.Class = a.judgeHole(at, side, seg, h)
 	if r.Class == Retransmission {
-		r.Kind = a.retransmissionKind(at, side, seg, nil)
+		r.Kind = a.retransmissionKind(at, side, seg, 0, h.age(at))
 		r.Backoff = 1
-		x.again[r.Kind]++
+		x.again[r.Kind-1]++
 	}
 	missing := a.fill(side, seg.Seq, to)
 	if missing < to.Sub(seg.Seq) {
@@ -128,8 +128,7 @@ func (a *Analysis) judgeHole(at Moment, side Side, seg *Segment, h *hole) Class 
 	if trip == 0 {
 		trip = unknownTrip
 	}
-	since := Time(uint32(at.Time>>holeTick)-h.at) << holeTick
-	if since < trip || sameTick && !x.lossReported(y, seg) {
+	if h.age(at) < trip || sameTick && !x.lossReported(y, seg) {
 		return OutOfOrder
 	}
 	return Retransmission
@@ -158,7 +157,7 @@ func (a *Analysis) readAgain(at Moment, side Side, seg *Segment, r *Reading, rel
 	}
 	if prev != nil {
 		if c := x.copyClass(at, seg, prev, x.lossReported(y, seg)); c != NoClass {
-			x.copied(at, r, c, prev.number(at.Packet), prev.at)
+			a.copied(at, x, r, c, prev.number(at.Packet), prev.at)
 			a.window(side, seg, r)
 			return true
 		}
@@ -170,7 +169,14 @@ func (a *Analysis) readAgain(at Moment, side Side, seg *Segment, r *Reading, rel
 	}
 	kind := KindFIN
 	if !fin {
-		kind = a.retransmissionKind(at, side, seg, prev)
+		waited, copies := at.Time-x.lastAt, uint8(0)
+		if prev != nil {
+			waited, copies = at.Time-prev.at, prev.copies
+		}
+		kind = a.retransmissionKind(at, side, seg, copies, waited)
+		if x.has(issKnown) && prev != nil && prev.seq == x.base && x.una == x.base+1 {
+			kind = KindUnknown // the SYN's data was refused (RFC 7413 §4.2.2): no timer, no loss
+		}
 	}
 	a.retransmitted(at, side, seg, r, kind, prev)
 	if x.has(acked) && seg.End().LessEq(x.una) {
@@ -198,7 +204,8 @@ func (x *flow) olderThanSeen(seg *Segment) bool {
 func (a *Analysis) retransmitted(at Moment, side Side, seg *Segment, r *Reading, kind Kind, prev *sent) {
 	x := &a.flows[side]
 	r.Class, r.Kind, r.Backoff = Retransmission, kind, 1
-	x.again[kind]++
+	x.again[kind-1]++
+	x.bits |= resent
 	x.karn(seg)
 	copies := uint8(1)
 	if prev != nil {
@@ -233,28 +240,27 @@ const (
 	tlpSlack Time = 10e6
 )
 
-// retransmissionKind says what made the sender send seg again; prev is the
-// copy before it, nil when it was not captured or is forgotten.
-func (a *Analysis) retransmissionKind(at Moment, side Side, seg *Segment, prev *sent) Kind {
+// retransmissionKind says what made the sender send seg again, which it had
+// sent again copies times before, the last time waited ago as far as is known.
+func (a *Analysis) retransmissionKind(at Moment, side Side, seg *Segment, copies uint8, waited Time) Kind {
 	x, y := &a.flows[side], &a.flows[side^1]
-	waited := at.Time - x.lastAt
-	if prev != nil {
-		waited = at.Time - prev.at
-	}
 	quiet := at.Time - max(x.lastAt, y.lastAt)
 	trip := a.senderTrip(side)
 	timeout := max(minRTO, trip)
-	repairing := x.repairKind != NoKind && seg.Seq.Less(x.recover) && x.una.Less(x.recover)
+	repairing := x.bits&(repairsFast|repairsRTO) != 0 && seg.Seq.Less(x.recover) && x.una.Less(x.recover)
 	switch {
 	case x.lossReported(y, seg) && quiet < timeout:
-		x.repair(KindFast)
+		x.repair(repairsFast)
 		return KindFast
 	case repairing && quiet < timeout:
-		return x.repairKind
-	case seg.End() == x.nxt() && (prev == nil || prev.copies == 0) && trip > 0 && waited >= trip+trip/2 && waited <= 2*trip+trip/4+tlpSlack:
+		if x.has(repairsFast) {
+			return KindFast
+		}
+		return KindRTO
+	case seg.End() == x.nxt() && copies == 0 && trip > 0 && waited >= trip+trip/2 && waited <= 2*trip+trip/4+tlpSlack:
 		return KindTLP // RFC 8985 §7: the last segment, after about two round trips
 	case waited >= timeout:
-		x.repair(KindRTO)
+		x.repair(repairsRTO)
 		return KindRTO
 	}
 	return KindUnknown
@@ -262,6 +268,7 @@ func (a *Analysis) retransmissionKind(at Moment, side Side, seg *Segment, prev *
 
 // repair notes that all that is in flight now may be sent again for the same
 // reason (RFC 6582 §3.2).
-func (x *flow) repair(k Kind) {
-	x.repairKind, x.recover = k, x.nxt()
+func (x *flow) repair(why bits) {
+	x.bits = x.bits&^(repairsFast|repairsRTO) | why
+	x.recover = x.nxt()
 }

@@ -2,8 +2,8 @@ package statemachine
 
 // How much is remembered of one connection, both directions together.
 const (
-	recentSegments = 6
-	recentHoles    = 6
+	recentSegments = 5
+	recentHoles    = 5
 )
 
 // sent is a remembered segment that takes sequence space. After a
@@ -41,6 +41,11 @@ const (
 	holeIPID                       // ipid
 	holeACK                        // noticed by the peer's ACK
 )
+
+// age returns how long ago the hole was noticed.
+func (h *hole) age(at Moment) Time {
+	return Time(uint32(at.Time>>holeTick)-h.at) << holeTick
+}
 
 // number returns the full packet number of the copy, for a segment at now.
 func (s *sent) number(now uint64) uint64 { return now - uint64(uint32(now)-s.packet) }
