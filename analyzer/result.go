@@ -25,7 +25,7 @@ const (
 
 // Note is something to say under a packet: a step or a finding.
 type Note struct {
-	Packet  uint64            // the packet under which it is shown
+	Packet  uint64            // the packet under which it belongs; in one pass it may be shown later
 	Conn    uint32            // the connection's number, from 1
 	Ends    [2]netip.AddrPort // the connection's endpoints, by statemachine.Side
 	Kind    NoteKind

@@ -40,6 +40,11 @@ func judge(r *record) (Verdict, string) {
 // reset of something that existed.
 func (r *record) judgeReset(by statemachine.Side) (Verdict, string) {
 	x, victim := &r.facts, by.Peer()
+	if r.ends[by].state == statemachine.SynSent {
+		// RFC 9293 §3.5.1, figure 10: the RST clears the peer's old
+		// connection, the attempt goes on.
+		return VerdictHalfOpen, fmt.Sprintf("half-open: the %s held another connection on these ports, which the %s reset; its own attempt is open", victim, by)
+	}
 	hedge := ""
 	if x.did[victim]&gotRST == 0 {
 		hedge = fmt.Sprintf("; nothing shows that the %s took it", victim)
@@ -110,6 +115,9 @@ func (r *record) judgeHalfClose(side statemachine.Side) (Verdict, string) {
 	if x.did[side]&timedOut != 0 {
 		return VerdictTimedOut, fmt.Sprintf("timed out: the %s gave up in FIN-WAIT-2, the %s never closed", side, peer)
 	}
+	if r.ends[peer].packets == 0 {
+		return VerdictHalfClosed, fmt.Sprintf("half-closed: the %s sent FIN, the capture has nothing of the %s", side, peer)
+	}
 	left := since(r.first.Time, r.until) - min(x.finAt[side], since(r.first.Time, r.until))
 	s := fmt.Sprintf("half-closed: the %s has not closed for %s after the %s's FIN", peer, seconds(left), side)
 	if r.ends[side].state == statemachine.FinWait1 {
@@ -134,6 +142,9 @@ func (r *record) judgeOpening() (Verdict, string) {
 	case client.state.Synchronized() && server.state == statemachine.SynReceived:
 		return VerdictHalfOpen, "half-open: the client is " + client.state.String() + ", nothing shows that the third ACK reached the server"
 	case (x.did[0]|x.did[1])&established != 0:
+		if client.state == statemachine.SynSent || server.state == statemachine.SynSent {
+			return VerdictHalfOpen, "half-open: the handshake was not completed: " + r.states()
+		}
 		return VerdictNone, ""
 	case x.syns[statemachine.Client] > 0 && server.packets == 0:
 		return VerdictUnanswered, "unanswered: " + r.attempts() + ", no answer"
@@ -201,8 +212,11 @@ func count(n uint16, thing string) string {
 }
 
 // seconds spells milliseconds: three decimals below 10 s, one below 100 s,
-// none above, zeros at the end left out.
+// none above, zeros at the end left out, and none of it below 1 ms.
 func seconds(ms uint32) string {
+	if ms == 0 {
+		return "less than 1 ms"
+	}
 	s := (time.Duration(ms) * time.Millisecond).Seconds()
 	digits := 3
 	if s >= 100 {

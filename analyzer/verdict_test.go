@@ -84,6 +84,16 @@ func TestVerdicts(t *testing.T) {
 			k.send(sv, "P.", 10)
 			k.send(cl, ".", 0)
 		}, VerdictHalfClosed, "half-closed: the server has not closed for 12.3 s after the client's FIN"},
+		{"half-closed, one direction", func(k *talk) {
+			k.send(cl, ".", 0)
+			k.send(cl, "P.", 10)
+			k.send(cl, "F.", 0)
+		}, VerdictHalfClosed, "half-closed: the client sent FIN, the capture has nothing of the server"},
+		{"figure 10", func(k *talk) {
+			k.send(cl, "S", 0)
+			k.raw(sv, ".", 300, 100, 0)
+			k.raw(cl, "R", 100, 0, 0)
+		}, VerdictHalfOpen, "half-open: the server held another connection on these ports, which the client reset"},
 		{"open", func(k *talk) { k.handshake(); k.data() }, VerdictOpenAtEnd, "open at the end of the capture"},
 		{"mid-stream open", func(k *talk) { k.data(); k.data() }, VerdictMidStreamOpen, "the capture lacks the handshake"},
 		{"mid-stream closed", func(k *talk) { k.data(); k.clientCloses() }, VerdictMidStreamClosed, "closed: the client closed first"},
@@ -157,6 +167,7 @@ func TestVerdictsFromFacts(t *testing.T) {
 			r.facts.did[cl] |= sentRST
 			r.facts.rstState, r.facts.rstSure = sm.Established, sm.Witnessed
 		}, VerdictReset, "nothing shows that the server took it"},
+		{"handshake with a stranger", func(r *record) { r.ends[sv].state = sm.SynSent }, VerdictHalfOpen, "the handshake was not completed"},
 		{"taken over", func(r *record) { r.why = endReused }, VerdictOpenAtEnd, "open when a new connection took its ports"},
 		{"simultaneous open cut short", func(r *record) {
 			r.facts.did = [2]deeds{sentSYN, sentSYN}
@@ -173,7 +184,7 @@ func TestVerdictsFromFacts(t *testing.T) {
 
 func TestSeconds(t *testing.T) {
 	for ms, want := range map[uint32]string{
-		0: "0 s", 1: "0.001 s", 1204: "1.204 s", 9500: "9.5 s", 12345: "12.3 s", 63000: "63 s", 100000: "100 s", 3600400: "3600 s",
+		0: "less than 1 ms", 1: "0.001 s", 1204: "1.204 s", 9500: "9.5 s", 12345: "12.3 s", 63000: "63 s", 100000: "100 s", 3600400: "3600 s",
 	} {
 		if got := seconds(ms); got != want {
 			t.Errorf("%d ms: %q, want %q", ms, got, want)
