@@ -89,13 +89,15 @@ const (
 
 // Read takes the next segment, which side sent and the tap saw at the moment
 // at, and says what it is. Segments have to come in the order of the capture.
-func (a *Analysis) Read(at Moment, side Side, seg *Segment) Reading {
+func (a *Analysis) Read(at Moment, side Side, seg *Segment) (r Reading) {
 	x, y := &a.flows[side], &a.flows[side^1]
 	x.segments++
 	if x.plain(y, seg) && !a.slow {
-		return a.readPlain(at, side, seg)
+		a.readPlain(at, side, seg, &r)
+	} else {
+		a.readAny(at, side, seg, &r)
 	}
-	return a.readAny(at, side, seg)
+	return r
 }
 
 // plain reports the two commonest segments: the octets that come next, with
@@ -120,16 +122,15 @@ func (x *flow) plain(y *flow, seg *Segment) bool {
 const maxPlainLen = 1 << 16
 
 // readPlain is the fast path of Read.
-func (a *Analysis) readPlain(at Moment, side Side, seg *Segment) Reading {
+func (a *Analysis) readPlain(at Moment, side Side, seg *Segment, r *Reading) {
 	x, y := &a.flows[side], &a.flows[side^1]
-	r := Reading{Class: New}
-	a.number(&r, x, y, seg)
-	a.takeACK(at, side, seg, &r)
+	r.Class = New
+	a.number(r, x, y, seg)
+	a.takeACK(at, side, seg, r)
 	if seg.Len > 0 {
-		a.advance(at, side, seg, &r)
+		a.advance(at, side, seg, r)
 	}
-	a.finish(at, side, seg, &r)
-	return r
+	a.finish(at, side, seg, r)
 }
 
 // start sets the origin of a flow.

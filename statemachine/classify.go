@@ -5,22 +5,21 @@ package statemachine
 const keepAliveIdle Time = 1e9
 
 // readAny is the whole of Read, for every segment.
-func (a *Analysis) readAny(at Moment, side Side, seg *Segment) Reading {
+func (a *Analysis) readAny(at Moment, side Side, seg *Segment, r *Reading) {
 	x, y := &a.flows[side], &a.flows[side^1]
-	r := Reading{Window: uint32(seg.Window)}
-	a.number(&r, x, y, seg)
+	r.Window = uint32(seg.Window)
+	a.number(r, x, y, seg)
 	switch f := seg.Flags & (SYN | FIN | RST | ACK); {
 	case f&(SYN|FIN|RST) == SYN:
-		a.readSYN(at, side, seg, &r)
+		a.readSYN(at, side, seg, r)
 	case f&(SYN|RST) == RST:
-		a.readRST(at, side, seg, &r)
+		a.readRST(at, side, seg, r)
 	case f&SYN != 0 || f&ACK == 0:
 		// No live TCP sends it (RFC 9293 §3.10.7.4): it proves nothing and
 		// moves nothing.
 	default:
-		a.readOrdinary(at, side, seg, &r)
+		a.readOrdinary(at, side, seg, r)
 	}
-	return r
 }
 
 // readRST notes a reset. It has no class: it takes no sequence space.

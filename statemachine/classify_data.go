@@ -247,7 +247,7 @@ func (a *Analysis) retransmissionKind(at Moment, side Side, seg *Segment, copies
 	quiet := at.Time - max(x.lastAt, y.lastAt)
 	trip := a.senderTrip(side)
 	timeout := max(minRTO, trip)
-	repairing := x.bits&(repairsFast|repairsRTO) != 0 && seg.Seq.Less(x.recover) && x.una.Less(x.recover)
+	repairing := x.bits&(repairsFast|repairsRTO) != 0 && seg.Seq.Less(x.recover) && (!x.has(acked) || x.una.Less(x.recover))
 	switch {
 	case x.lossReported(y, seg) && quiet < timeout:
 		x.repair(repairsFast)

@@ -411,6 +411,68 @@ var readingTests = []struct{ name, text string }{
 	{"a pure ack tells of data not captured", openReading + `
 30 c . 1101 0 5001 65535 = new gap-before
 31 c P. 1101 10 5001 65535 = new seq=101`},
+	{"keep-alives that cross", openReading + `
+30 c P. 1001 100 5001 65535 = new
+40 s P. 5001 50 1101 65535 = new
+50 c . 1101 0 5051 65535 = new
+30040 s . 5050 1 1101 65535 = keep-alive
+30041 c . 1101 0 5051 65535 = keep-alive-ack
+30050 c . 1100 1 5051 65535 = keep-alive
+30060 s . 5051 0 1101 65535 = keep-alive-ack`},
+	{"dsack", openReading + `
+30 c . 1001 100 5001 65535 = new
+30 s P. 5001 50 1001 65535 = new
+330 s P. 5001 50 1001 65535 = retransmission/rto repeats=5
+340 c . 1101 0 5051 65535 = new
+341 s . 5051 0 1101 65535 = new
+342 c . 1101 0 5051 65535 = duplicate-ack
+343 s P. 5051 50 1101 65535 = new
+350 c . 1101 0 5101 65535 = new
+351 c . 1101 0 5101 65535 sack=5001-5051 = duplicate-ack
+352 c . 1101 0 5101 65535 sack=5001-5051,4901-5051 = duplicate-ack
+353 c . 1101 0 5101 65535 = new`},
+	{"data again, now with the fin", openReading + `
+30 c P. 1001 100 5001 65535 = new
+400 c FP. 1001 100 5001 65535 = retransmission/rto partial-overlap repeats=4
+410 s . 5001 0 1102 65535 = new
+800 c F. 1101 0 5001 65535 = retransmission/fin spurious repeats=5`},
+	{"a late fin", openReading + `
+30 c P. 1001 100 5001 65535 ts=50/1 = new
+31 s . 5001 0 1102 65535 ts=9/51 = new acks-unseen
+32 c F. 1101 0 5001 65535 ts=51/1 = out-of-order
+33 c F. 1101 0 5001 65535 ts=60/1 = retransmission/fin spurious repeats=6`},
+	{"part in a hole", openReading + `
+30 c . 1001 100 5001 65535 = new
+31 c . 1201 100 5001 65535 = new gap-before
+32 c . 1051 100 5001 65535 = out-of-order partial-overlap
+33 c . 1101 300 5001 65535 = out-of-order partial-overlap
+34 c . 1401 100 5001 65535 = new seq=401`},
+	{"time alone after the same tick", openReading + `
+30 c . 1001 100 5001 65535 ts=50/1 = new
+31 c . 1201 100 5001 65535 ts=50/1 = new gap-before
+131 c . 1101 100 5001 65535 ts=50/1 = out-of-order`},
+	{"asked for in the same tick", openReading + `
+30 c . 1001 100 5001 65535 ts=50/1 = new
+31 c . 1201 100 5001 65535 ts=50/1 = new gap-before
+40 s . 5001 0 1101 65535 sack=1201-1301 = new
+61 c . 1101 100 5001 65535 ts=50/1 = retransmission/fast`},
+	{"news in sack blocks is no challenge ack", openReading + `
+30 c . 1001 100 5001 65535 = new
+30 c F. 1101 0 5001 65535 = new
+31 c R 1102 0 0 0 = no
+40 s . 5001 0 1001 65535 sack=1101-1102 = duplicate-ack`},
+	{"the server opens its window", openReading + `
+30 s . 5001 0 1001 60000 = window-update`},
+	{"reset captured twice", openReading + `
+30 c P. 1001 10 5001 65535 id=5 = new
+31 c . 1011 0 5001 65535 id=6 = new
+32 c R. 1011 0 5001 0 id=7 = no
+32.1 c R. 1011 0 5001 0 id=7 = duplicate-frame repeats=6`},
+	{"no octet under a closed window that shrank", openReading + `
+30 c P. 1001 100 5001 65535 = new
+31 s . 5001 0 1051 0 = new zero-window
+400 c . 1050 0 5001 65535 = zero-window-probe
+900 c . 1051 50 5001 65535 = retransmission/rto repeats=4`},
 	{"one direction only", `
 0 s S. 5000 0 1001 65535 ws=2 = new
 20 s . 5001 0 1101 100 = new win=400
@@ -480,6 +542,17 @@ func TestRecord(t *testing.T) {
 	}
 	if c, ok := a.Scale(Client); c != 7 || !ok {
 		t.Errorf("scale %d %v", c, ok)
+	}
+}
+
+// TestInFlight counts before and after the first ACK.
+func TestInFlight(t *testing.T) {
+	var a Analysis
+	for _, l := range parseReading(t, "0 c S 1000 0 0 65535\n10 s S. 5000 0 0 65535\n20 s P. 5001 10 1001 65535") {
+		a.Read(l.at, l.side, &l.seg)
+	}
+	if c, s := a.InFlight(Client), a.InFlight(Server); c != 0 || s != 11 {
+		t.Errorf("in flight %d and %d, want 0 and 11", c, s)
 	}
 }
 

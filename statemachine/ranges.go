@@ -61,7 +61,9 @@ func makeSent(at Moment, side Side, seg *Segment) sent {
 // remember puts seg into the ring.
 func (a *Analysis) remember(at Moment, side Side, seg *Segment) *sent {
 	s := &a.recent[a.next]
-	*s = makeSent(at, side, seg)
+	s.at, s.packet, s.seq, s.n = at.Time, uint32(at.Packet), seg.Seq, seg.SeqLen()
+	s.ts, s.hasTS, s.print = seg.Options.TSVal, seg.Options.Has(OptTimestamp), fingerprint(seg)
+	s.side, s.copies = side, 0
 	if a.next++; a.next == recentSegments {
 		a.next = 0
 	}
