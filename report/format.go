@@ -3,6 +3,7 @@ package report
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -126,11 +127,10 @@ func pad(b []byte, start, width int) []byte {
 // clean returns text from outside (a file's name) with everything that could
 // steer a terminal replaced by an escape.
 func clean(s string) string {
-	for _, r := range s {
-		if !strconv.IsPrint(r) {
-			q := strconv.Quote(s)
-			return q[1 : len(q)-1]
-		}
+	strange := func(r rune) bool { return !strconv.IsPrint(r) }
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, strange) {
+		return s
 	}
-	return s
+	q := strconv.Quote(s)
+	return q[1 : len(q)-1]
 }

@@ -129,8 +129,12 @@ func graverFirst(a, b codeCount) int {
 	return int(b.code.Info().Severity) - int(a.code.Info().Severity)
 }
 
-// Capture prints the totals, the table and the findings by count.
+// Capture prints the totals, the table and the findings by count; nothing when
+// there was no input to speak of.
 func (s *summary) Capture(c *analyzer.Capture) error {
+	if c.Packets == 0 && len(c.Errors) > 0 {
+		return nil
+	}
 	var b bytes.Buffer
 	s.totals(&b, c)
 	if len(s.rows) > 0 {
@@ -148,13 +152,7 @@ func (s *summary) Capture(c *analyzer.Capture) error {
 
 // totals prints what was read.
 func (s *summary) totals(b *bytes.Buffer, c *analyzer.Capture) {
-	if len(c.Files) > 0 {
-		names := make([]string, len(c.Files))
-		for i, f := range c.Files {
-			names[i] = clean(f)
-		}
-		b.WriteString(strings.Join(names, ", ") + ": ")
-	}
+	b.WriteString(inputs(c.Files))
 	b.WriteString(count(c.Packets, "packet") + ", " + count(c.TCP, "TCP segment") +
 		" in " + count(s.total, "connection"))
 	if c.Packets > 0 {
@@ -163,7 +161,9 @@ func (s *summary) totals(b *bytes.Buffer, c *analyzer.Capture) {
 			zone = time.Local
 		}
 		b.WriteString("\nfrom " + time.Unix(0, int64(c.First.Time)).In(zone).Format("2006-01-02 15:04:05.000000 MST"))
-		b.WriteString(", for " + string(appendElapsed(nil, c.Last.Time-c.First.Time)))
+		if d := c.Last.Time - c.First.Time; d > 0 {
+			b.WriteString(", for " + string(appendElapsed(nil, d)))
+		}
 	}
 	b.WriteByte('\n')
 	var skipped []string
@@ -182,8 +182,26 @@ func (s *summary) totals(b *bytes.Buffer, c *analyzer.Capture) {
 		b.WriteString("written out early because of a limit: " + count(c.Evicted, "connection") + "\n")
 	}
 	for _, e := range c.Errors {
-		b.WriteString("damaged: " + clean(e) + "\n")
+		b.WriteString("problem: " + clean(e) + "\n")
 	}
+}
+
+// namedFiles is how many files the totals name; more are counted.
+const namedFiles = 3
+
+// inputs returns the beginning of the totals.
+func inputs(files []string) string {
+	switch {
+	case len(files) == 0:
+		return ""
+	case len(files) > namedFiles:
+		return count(uint64(len(files)), "file") + ": "
+	}
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = clean(f)
+	}
+	return strings.Join(names, ", ") + ": "
 }
 
 // The columns of the table.
@@ -289,26 +307,49 @@ func (r *row) findingList() string {
 	return string(b)
 }
 
-// leastWidth is what a column that is cut to fit keeps at least.
-const leastWidth = 8
+// What columns that are cut to fit keep at least.
+const (
+	leastWidth   = 8
+	leastAddress = 21 // an IPv4 endpoint
+)
 
 // fit makes the cells, header first, narrow enough for the terminal: first the
-// verdict's sentence gives way to its name, then findings and verdict are cut.
-// Addresses and numbers never are.
+// verdict's sentence gives way to its name, then findings and verdict are cut,
+// at last IPv6 addresses in their middle. Numbers never are.
 func (s *summary) fit(cells [][]string) {
-	over := s.over(cells)
-	if over <= 0 {
+	if s.over(cells) <= 0 {
 		return
 	}
 	for i := range s.rows {
 		cells[i+1][colVerdict] = s.rows[i].verdict.String()
 	}
 	cells[0][colPackets], cells[0][colRetrans] = "pkts", "retr"
-	for _, c := range []int{colFindings, colVerdict} {
-		if over = s.over(cells); over > 0 {
-			cut(cells, c, max(width(cells, c)-over, leastWidth))
+	for _, c := range []struct {
+		column, least int
+		cut           func(text []rune, width int) string
+	}{
+		{colFindings, leastWidth, cutEnd}, {colVerdict, leastWidth, cutEnd},
+		{colClient, leastAddress, cutMiddle}, {colServer, leastAddress, cutMiddle},
+	} {
+		over := s.over(cells)
+		if over <= 0 {
+			return
+		}
+		to := max(width(cells, c.column)-over, c.least)
+		for _, r := range cells {
+			if text := []rune(r[c.column]); len(text) > to {
+				r[c.column] = c.cut(text, to)
+			}
 		}
 	}
+}
+
+func cutEnd(text []rune, width int) string { return string(text[:width-1]) + "…" }
+
+// cutMiddle keeps the port, which stands at the end.
+func cutMiddle(text []rune, width int) string {
+	tail := width / 2
+	return string(text[:width-1-tail]) + "…" + string(text[len(text)-tail:])
 }
 
 // over returns by how many columns the table is too wide.
@@ -329,14 +370,6 @@ func width(cells [][]string, column int) int {
 		w = max(w, utf8.RuneCountInString(r[column]))
 	}
 	return w
-}
-
-func cut(cells [][]string, column, width int) {
-	for _, r := range cells {
-		if text := []rune(r[column]); len(text) > width {
-			r[column] = string(text[:width-1]) + "…"
-		}
-	}
 }
 
 // leftOut tells how many connections the table does not show.

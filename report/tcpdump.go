@@ -45,10 +45,11 @@ type TcpdumpOptions struct {
 // IPv6).
 // With Absolute there is no table. A printer belongs to one goroutine.
 type TcpdumpPrinter struct {
-	opt  TcpdumpOptions
-	seqs seqTable
-	zone zoneCache
-	ref  stamp // what -ttt and -ttttt count from
+	opt   TcpdumpOptions
+	seqs  seqTable
+	known []talk // by a hash of addresses and ports
+	zone  zoneCache
+	ref   stamp // what -ttt and -ttttt count from
 
 	// The packet being printed: all offsets count from the start of frame.
 	b       []byte
@@ -66,7 +67,7 @@ type TcpdumpPrinter struct {
 
 // NewTcpdumpPrinter returns a printer with an empty table.
 func NewTcpdumpPrinter(o TcpdumpOptions) *TcpdumpPrinter {
-	t := &TcpdumpPrinter{opt: o}
+	t := &TcpdumpPrinter{opt: o, known: make([]talk, talks)}
 	t.zone.loc = o.Location
 	if t.zone.loc == nil {
 		t.zone.loc = time.Local

@@ -10,8 +10,9 @@ package report
 // is no SYN, as it would between endpoints not seen before. tcpdump prints it
 // from the bases of the connection before (docs/differences.md).
 type seqTable struct {
-	v4 map[pair4]bases
-	v6 map[pair6]bases
+	v4  map[pair4]uint32 // the place of a pair's bases in all, from 1
+	v6  map[pair6]uint32
+	all []bases
 }
 
 // pair4 and pair6 name two endpoints; lo is the one with the smaller port, or
@@ -49,52 +50,42 @@ type segmentNumbers struct {
 // tcpdump subtracts the last even where the segment sets the bases.
 type offsets struct{ own, peer, sack uint32 }
 
-func (q *seqTable) find4(k pair4, s *segmentNumbers) offsets {
-	before, found := q.v4[k]
-	after, o := before.take(found, s)
-	if after != before || !found && s.ack {
-		if q.v4 == nil {
-			q.v4 = make(map[pair4]bases)
+// place gives the place of the bases of a pair, counted from 1; when it has
+// none, 0, or with add a new one.
+func place[K comparable](q *seqTable, m *map[K]uint32, k K, add bool) uint32 {
+	n := (*m)[k]
+	if n == 0 && add {
+		if *m == nil {
+			*m = make(map[K]uint32)
 		}
-		q.v4[k] = after
+		q.all = append(q.all, bases{})
+		n = uint32(len(q.all))
+		(*m)[k] = n
 	}
-	return o
+	return n
 }
 
-func (q *seqTable) find6(k pair6, s *segmentNumbers) offsets {
-	before, found := q.v6[k]
-	after, o := before.take(found, s)
-	if after != before || !found && s.ack {
-		if q.v6 == nil {
-			q.v6 = make(map[pair6]bases)
-		}
-		q.v6[k] = after
-	}
-	return o
-}
-
-// take gives the bases after a segment and what to subtract from its numbers.
-func (e bases) take(found bool, s *segmentNumbers) (after bases, o offsets) {
+// take gives what to subtract from the numbers of a segment and moves the
+// bases; fresh tells that they are new.
+func (e *bases) take(fresh bool, s *segmentNumbers) offsets {
 	if !s.ack {
-		if found {
-			e.note(s)
-		}
-		return e, offsets{}
+		e.note(s)
+		return offsets{}
 	}
-	if !found || s.syn || e.begins(s) {
-		e = bases{lo: s.seq, hi: s.ackNo - 1}
+	if fresh || s.syn || e.begins(s) {
+		*e = bases{lo: s.seq, hi: s.ackNo - 1}
 		if s.fromHi {
-			e = bases{lo: s.ackNo - 1, hi: s.seq}
+			*e = bases{lo: s.ackNo - 1, hi: s.seq}
 		}
 		_, peer := e.of(s.fromHi)
-		return e, offsets{sack: peer}
+		return offsets{sack: peer}
 	}
 	own, peer := e.of(s.fromHi)
-	return e, offsets{own, peer, peer}
+	return offsets{own, peer, peer}
 }
 
 // of gives the bases of a sender and its peer.
-func (e bases) of(hi bool) (own, peer uint32) {
+func (e *bases) of(hi bool) (own, peer uint32) {
 	if hi {
 		return e.hi, e.lo
 	}
@@ -112,7 +103,7 @@ func (e *bases) note(s *segmentNumbers) {
 // begins tells whether a segment belongs to the new SYN: it acknowledges it
 // (RFC 9293 §3.5.2: so does the reset that refuses it), or is sent right
 // behind it.
-func (e bases) begins(s *segmentNumbers) bool {
+func (e *bases) begins(s *segmentNumbers) bool {
 	if !e.attempt {
 		return false
 	}

@@ -17,12 +17,19 @@ const flagLetters = "FSRP.UEW"
 // header. fragmented tells that it is the first fragment of a larger one.
 func (t *TcpdumpPrinter) tcp(off, length int, h *ipHeader, fragmented bool) {
 	if !t.has(off, 4) {
-		t.addresses(h, "", "")
+		t.addr(h, 0)
+		t.str(" > ")
+		t.addr(h, 1)
 		t.str(":")
 		t.cut("tcp")
 		return
 	}
-	t.ports(off, h)
+	from := t.talk(off, h)
+	if h.direct {
+		t.b = append(t.b, from.text[:from.size]...)
+	} else {
+		t.ports(off, h)
+	}
 	if !t.has(off, 20) {
 		t.cut("tcp")
 		return
@@ -40,7 +47,7 @@ func (t *TcpdumpPrinter) tcp(off, length int, h *ipHeader, fragmented bool) {
 		seq: t.u32(off + 4), ackNo: t.u32(off + 8), payload: uint32(max(length-header, 0)),
 		syn: flags&bitSYN != 0, ack: flags&bitACK != 0,
 	}
-	o := t.offsets(off, h, &s)
+	o := t.offsets(from, &s)
 	t.own, t.peer = o.own, o.peer
 	if header > length {
 		t.num(" [bad hdr length ", uint32(header))
@@ -63,48 +70,6 @@ func (t *TcpdumpPrinter) tcp(off, length int, h *ipHeader, fragmented bool) {
 	t.num(", length ", uint32(length))
 }
 
-// addresses writes "SRC > DST" with something behind each address.
-func (t *TcpdumpPrinter) addresses(h *ipHeader, afterSrc, afterDst string) {
-	if h.v6 {
-		t.addr6(h.off + 8)
-		t.str(afterSrc)
-		t.str(" > ")
-		t.addr6(h.off + 24)
-	} else {
-		t.addr4(h.off + 12)
-		t.str(afterSrc)
-		t.str(" > ")
-		t.addr4(h.off + 16)
-	}
-	t.str(afterDst)
-}
-
-// ports writes "SRC.PORT > DST.PORT: ", or the ports alone where the printer
-// of the IP header has written the addresses.
-func (t *TcpdumpPrinter) ports(off int, h *ipHeader) {
-	if h.direct {
-		t.addr(h, 0)
-		t.str(".")
-	}
-	t.dec(uint32(t.u16(off)))
-	t.str(" > ")
-	if h.direct {
-		t.addr(h, 1)
-		t.str(".")
-	}
-	t.dec(uint32(t.u16(off + 2)))
-	t.str(": ")
-}
-
-// addr writes the source (0) or destination (1) address.
-func (t *TcpdumpPrinter) addr(h *ipHeader, which int) {
-	if h.v6 {
-		t.addr6(h.off + 8 + 16*which)
-	} else {
-		t.addr4(h.off + 12 + 4*which)
-	}
-}
-
 func (t *TcpdumpPrinter) flags(flags byte) {
 	t.str("Flags [")
 	if flags == 0 {
@@ -116,27 +81,6 @@ func (t *TcpdumpPrinter) flags(flags byte) {
 		}
 	}
 	t.str("]")
-}
-
-// offsets finds what to subtract from the segment's numbers.
-func (t *TcpdumpPrinter) offsets(off int, h *ipHeader, s *segmentNumbers) offsets {
-	if t.opt.Absolute || !s.ack && !s.syn {
-		return offsets{}
-	}
-	if h.v6 {
-		k := pair6{[16]byte(t.frame[h.off+8:]), [16]byte(t.frame[h.off+24:]), t.u16(off), t.u16(off + 2)}
-		s.fromHi = k.loPort > k.hiPort || k.loPort == k.hiPort && string(k.lo[:]) > string(k.hi[:])
-		if s.fromHi {
-			k = pair6{k.hi, k.lo, k.hiPort, k.loPort}
-		}
-		return t.seqs.find6(k, s)
-	}
-	k := pair4{[4]byte(t.frame[h.off+12:]), [4]byte(t.frame[h.off+16:]), t.u16(off), t.u16(off + 2)}
-	s.fromHi = k.loPort > k.hiPort || k.loPort == k.hiPort && string(k.lo[:]) > string(k.hi[:])
-	if s.fromHi {
-		k = pair4{k.hi, k.lo, k.hiPort, k.loPort}
-	}
-	return t.seqs.find4(k, s)
 }
 
 // numbers writes the fields from seq to urg.

@@ -78,8 +78,9 @@ func (t *timeline) packet(b []byte, p *analyzer.Packet) []byte {
 	if p.Skip == analyzer.NotSkipped {
 		return b
 	}
-	b = t.paint.text(t.start(b, 0), styleFaint, "not followed: "+skipPhrases[p.Skip])
-	return append(b, '\n')
+	b = append(t.paint.start(t.start(b, 0), styleFaint), "not followed: "...)
+	b = append(b, skipPhrases[p.Skip]...)
+	return append(t.paint.end(b), '\n')
 }
 
 // Connection keeps the record for the table at the end.
