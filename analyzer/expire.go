@@ -12,6 +12,10 @@ const (
 
 // file puts the flow on the list that fits, behind all that fell idle before.
 func (t *tracker) file(i uint32, f *flow) {
+	if f.alone() {
+		t.table.touch(i, f, openList, 0)
+		return
+	}
 	c := t.conns.at(f.conn)
 	switch {
 	case !c.Closing():
@@ -85,6 +89,7 @@ func (t *tracker) endAll(flush func() error) error {
 
 // finish settles the connection and hands out its record.
 func (t *tracker) finish(f *flow, why endReason) {
+	t.wake(f)
 	c := t.conns.at(f.conn)
 	if why == endEvicted && c.Ended() {
 		why = endOver

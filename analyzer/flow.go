@@ -16,7 +16,7 @@ type flow struct {
 	prev, next  uint32 // neighbours on the idle list
 	conn        uint32 // statemachine.Conn
 	analysis    uint32 // statemachine.Analysis
-	held        uint32 // a SYN that may open the next connection
+	held        uint32 // a SYN that may open the next connection, or the one that is all there was so far (alone)
 	live        uint32 // what one-pass output has said
 	counts      uint32 // findings by code
 	id          uint32 // the connection's number
@@ -29,6 +29,10 @@ type flow struct {
 	role        RoleReason
 	lowIsClient bool
 }
+
+// alone reports that the connection's SYN, in held, is all there was so far.
+// Until more comes it has neither conn nor analysis.
+func (f *flow) alone() bool { return f.conn == 0 }
 
 // side returns which side sent a packet of the flow.
 func (f *flow) side(fromLow bool) statemachine.Side {

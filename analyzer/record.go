@@ -145,7 +145,11 @@ func (k *flowKey) code(c *coder) {
 	}
 }
 
+// code writes or reads the record.
 func (r *record) code(c *coder) {
+	if c.reading {
+		*r = record{}
+	}
 	r.key.code(c)
 	number(c, &r.id)
 	flag(c, &r.lowIsClient)
@@ -163,6 +167,7 @@ func (r *record) code(c *coder) {
 	r.codeCounts(c)
 }
 
+// code writes or reads the end; reading, e must be zero before.
 func (e *endRecord) code(c *coder) {
 	number(c, &e.packets)
 	number(c, &e.bytes)
@@ -170,6 +175,10 @@ func (e *endRecord) code(c *coder) {
 	flag(c, &e.hasISS)
 	number(c, &e.state)
 	number(c, &e.sure)
+	some := e.again != [statemachine.NumKinds]uint32{}
+	if flag(c, &some); !some {
+		return
+	}
 	for i := range e.again {
 		number(c, &e.again[i])
 	}
@@ -192,7 +201,6 @@ func (x *facts) code(c *coder) {
 // codeCounts codes the findings that occurred, as pairs, ended by code 0.
 func (r *record) codeCounts(c *coder) {
 	if c.reading {
-		r.counts = findingCounts{}
 		for {
 			var code uint8
 			if number(c, &code); code == 0 || int(code) >= len(r.counts) {

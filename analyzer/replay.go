@@ -26,6 +26,7 @@ type replay struct {
 	analyses slab[statemachine.Analysis]
 	waiting  slab[waitingStart]
 	starts   *cursor
+	fresh    statemachine.Analysis // scratch
 }
 
 // waitingStart is a connection whose SYN came while another one still had the
@@ -46,6 +47,9 @@ func (v *replay) observe(p *Packet) (conn uint32, side statemachine.Side, r stat
 	if s, ok := v.startAt(p.Number); ok {
 		if i != 0 && s.from > p.Number {
 			return v.wait(v.table.flows.at(i), s, p, fromLow)
+		}
+		if i == 0 && s.last == p.Number {
+			return v.single(s, p, fromLow)
 		}
 		if i == 0 {
 			i = v.table.insert(&key, hash)
@@ -98,6 +102,14 @@ func (v *replay) wait(f *flow, s start, p *Packet, fromLow bool) (uint32, statem
 	side := next.side(fromLow)
 	r := v.analyses.at(a).Read(statemachine.Moment{Packet: p.Number, Time: p.Time}, side, &p.Segment)
 	return s.id, side, r
+}
+
+// single shows the only packet of a connection, which needs no memory.
+func (v *replay) single(s start, p *Packet, fromLow bool) (uint32, statemachine.Side, statemachine.Reading) {
+	v.fresh = statemachine.Analysis{}
+	f := flow{lowIsClient: s.lowIsClient}
+	side := f.side(fromLow)
+	return s.id, side, v.fresh.Read(statemachine.Moment{Packet: p.Number, Time: p.Time}, side, &p.Segment)
 }
 
 // takeOver gives the flow to the waiting connection once its time has come.

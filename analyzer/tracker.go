@@ -66,7 +66,10 @@ func (t *tracker) observe(p *Packet) (*flow, statemachine.Side, statemachine.Rea
 	if backwards {
 		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.ClockBackwards})
 	}
-	r := t.feed(f, at, side, seg)
+	var r statemachine.Reading
+	if !f.alone() {
+		r = t.feed(f, at, side, seg)
+	}
 	t.judgeShape(f, p, side)
 	t.file(i, f)
 	return f, side, r
@@ -88,6 +91,7 @@ func (t *tracker) tick(p *Packet) (backwards bool) {
 // place decides whether a segment on a known four-tuple continues its
 // connection, and opens the next one where it does not.
 func (t *tracker) place(f *flow, at statemachine.Moment, fromLow bool, seg *statemachine.Segment) {
+	t.wake(f)
 	c := t.conns.at(f.conn)
 	t.machine.Advance(c, at)
 	t.drain(f)
@@ -118,7 +122,10 @@ func (t *tracker) openHeld(f *flow, h statemachine.Held, at statemachine.Moment)
 	t.finish(f, endReused)
 	t.reopen(f, h.At, fromLow, &h.Segment)
 	f.from = at.Packet
-	t.feed(f, h.At, f.side(fromLow), &h.Segment)
+	if !f.alone() {
+		t.feed(f, h.At, f.side(fromLow), &h.Segment)
+	}
+	t.wake(f)
 }
 
 // reopen makes the flow, whose connection was finished, one of a new
@@ -141,11 +148,31 @@ func (t *tracker) open(f *flow, at statemachine.Moment, fromLow bool, seg *state
 	t.ids++
 	f.id = t.ids
 	f.first, f.last, f.from = at, at, at.Packet
-	f.conn, f.analysis = t.conns.alloc(), t.analyses.alloc()
+	side := f.side(fromLow)
 	if t.opt.OnePass {
 		f.live = t.lives.alloc()
+	} else if seg.IsSYN() {
+		f.held = t.helds.alloc()
+		*t.helds.at(f.held) = statemachine.Held{At: at, Side: side, Segment: *seg}
 	}
-	t.judgeOpening(f, seg, at, f.side(fromLow))
+	if f.held == 0 {
+		f.conn, f.analysis = t.conns.alloc(), t.analyses.alloc()
+	}
+	t.judgeOpening(f, seg, at, side)
+}
+
+// wake begins to observe a connection of which so far there was only a SYN.
+// Until then nothing but that SYN is kept: a flood has millions of them, and
+// in two passes nobody waits for a word.
+func (t *tracker) wake(f *flow) {
+	if !f.alone() {
+		return
+	}
+	first := *t.helds.at(f.held)
+	t.helds.release(f.held)
+	f.held = 0
+	f.conn, f.analysis = t.conns.alloc(), t.analyses.alloc()
+	t.feed(f, first.At, first.Side, &first.Segment)
 }
 
 // feed gives the segment to the flow's connection and takes what it settles.
