@@ -113,7 +113,8 @@ type optionPrinter struct {
 // print writes the options field; it reports false when the line ends in it.
 func (o *optionPrinter) print() bool {
 	o.t.str(", options [")
-	for first := true; o.left > 0; first = false {
+	first := !o.timestamp()
+	for ; o.left > 0; first = false {
 		if !first {
 			o.t.str(",")
 		}
@@ -140,6 +141,19 @@ func (o *optionPrinter) print() bool {
 		}
 	}
 	o.t.str("]")
+	return true
+}
+
+// timestamp prints the list that most segments begin with, two NOPs and a
+// timestamp (RFC 7323 appendix A), in one go.
+func (o *optionPrinter) timestamp() bool {
+	const size = 12
+	if o.left < size || !o.t.has(o.at, size) || o.t.u32(o.at) != optNOP<<24|optNOP<<16|optTimestamp<<8|10 {
+		return false
+	}
+	o.t.num("nop,nop,TS val ", o.t.u32(o.at+4))
+	o.t.num(" ecr ", o.t.u32(o.at+8))
+	o.at, o.left = o.at+size, o.left-size
 	return true
 }
 

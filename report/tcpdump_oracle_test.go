@@ -44,6 +44,24 @@ func TestLinesEqualTcpdump(t *testing.T) {
 	}
 }
 
+// TestManyEndpoints prints more conversations than the printer remembers
+// senders, each coming back several times.
+func TestManyEndpoints(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var ps []analyzer.Packet
+	for range 12000 {
+		s := seg{sport: uint16(1 + r.IntN(40)), dport: uint16(1 + r.IntN(40)), seq: r.Uint32(), ack: r.Uint32(), flags: bitACK, payload: "x"}
+		p := ip4(s.bytes(), protoTCP)
+		if r.IntN(2) == 0 {
+			p = ip6(s.bytes(), protoTCP)
+			p[23] = byte(r.IntN(4))
+		}
+		ps = append(ps, packet(analyzer.LinkRaw, p))
+	}
+	switches := []string{"-t"}
+	compare(t, realTcpdump(t, switches, ps), printAll(t, switches, ps), ps)
+}
+
 func compare(t *testing.T, want, got []string, ps []analyzer.Packet) {
 	t.Helper()
 	if len(want) != len(got) {
@@ -96,6 +114,9 @@ func randomSegment(r *rand.Rand) []byte {
 		flags:   pick(r, byte(r.Uint32()), byte(bitACK), bitSYN, bitSYN|bitACK, bitRST|bitACK, bitACK|bitPSH),
 		payload: string(octets(r, pick(r, 0, 0, 1, 7, 100))),
 	}
+	if r.IntN(4) == 0 { // as most segments of today begin
+		s.opt = append([]byte{1, 1, 8, 10}, octets(r, 8)...)
+	}
 	for range r.IntN(4) {
 		s.opt = append(s.opt, randomOption(r)...)
 	}
@@ -105,8 +126,7 @@ func randomSegment(r *rand.Rand) []byte {
 	if r.IntN(30) == 0 {
 		s.offset = 1 + r.IntN(15)
 	}
-	b := s.bytes()
-	return b
+	return s.bytes()
 }
 
 func randomOption(r *rand.Rand) []byte {

@@ -1,5 +1,7 @@
 package report
 
+import "math/bits"
+
 // Bits of the flags octet (RFC 9293 §3.1).
 const (
 	bitFIN = 1 << iota
@@ -75,10 +77,8 @@ func (t *TcpdumpPrinter) flags(flags byte) {
 	if flags == 0 {
 		t.str("none")
 	}
-	for i := range 8 {
-		if flags>>i&1 != 0 {
-			t.b = append(t.b, flagLetters[i])
-		}
+	for rest := flags; rest != 0; rest &= rest - 1 {
+		t.b = append(t.b, flagLetters[bits.TrailingZeros8(rest)])
 	}
 	t.str("]")
 }

@@ -92,20 +92,13 @@ func (t *TcpdumpPrinter) clock(sec int64) {
 	if sec < 0 {
 		sec += 86400
 	}
-	t.two(sec / 3600)
-	t.str(":")
-	t.two(sec / 60 % 60)
-	t.str(":")
-	t.two(sec % 60)
+	h, m, s := byte(sec/3600), byte(sec/60%60), byte(sec%60)
+	t.b = append(t.b, '0'+h/10, '0'+h%10, ':', '0'+m/10, '0'+m%10, ':', '0'+s/10, '0'+s%10)
 }
 
-func (t *TcpdumpPrinter) two(v int64) { t.b = append(t.b, byte('0'+v/10), byte('0'+v%10)) }
-
 func (t *TcpdumpPrinter) fraction(micro int32) {
-	t.str(".")
-	for d := int32(100000); d > 0; d /= 10 {
-		t.b = append(t.b, byte('0'+micro/d%10))
-	}
+	a, b, c := byte(micro/10000), byte(micro/100%100), byte(micro%100)
+	t.b = append(t.b, '.', '0'+a/10, '0'+a%10, '0'+b/10, '0'+b%10, '0'+c/10, '0'+c%10)
 }
 
 // zoneCache remembers the offset of the last quarter of an hour: finding it anew
