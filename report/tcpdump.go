@@ -42,7 +42,7 @@ type TcpdumpOptions struct {
 // Relative sequence numbers need memory: like tcpdump's own, the table has an
 // entry for each pair of endpoints that sent an ACK, and never forgets one,
 // since tcpdump would remember it too (40 to 70 octets for IPv4, 70 to 130 for
-// IPv6).
+// IPv6), besides some 150 KB for the senders met last.
 // With Absolute there is no table. A printer belongs to one goroutine.
 type TcpdumpPrinter struct {
 	opt   TcpdumpOptions
