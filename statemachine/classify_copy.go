@@ -27,7 +27,7 @@ func (x *flow) copyClass(at Moment, seg *Segment, prev *sent, asked bool) Class 
 		}
 		return NoClass
 	}
-	if same && late <= frameTwice0 && (hasTS || !asked) {
+	if same && late >= 0 && late <= frameTwice0 && (hasTS || !asked) {
 		return DuplicateFrame
 	}
 	if hasTS && prev.ts == seg.Options.TSVal && x.olderThanSeen(seg) {
@@ -60,7 +60,7 @@ func (a *Analysis) sameACK(at Moment, side Side, seg *Segment, r *Reading) bool 
 		if c = DuplicateFrame; late > frameTwice {
 			c = NetworkDuplicate
 		}
-	case !a.twice, late > frameTwice0, !seg.Options.Has(OptTimestamp):
+	case !a.twice, late < 0, late > frameTwice0, !seg.Options.Has(OptTimestamp):
 	case seg.Options.Has(OptSACK), y.has(acked) && y.una == y.nxt() && y.lastClass == New:
 		c = DuplicateFrame
 	}

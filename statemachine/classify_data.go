@@ -139,9 +139,10 @@ func (a *Analysis) judgeHole(at Moment, side Side, seg *Segment, h *hole) Class 
 const unknownTrip Time = 3e6
 
 // lossReported tells that the peer asked for seg: three duplicate ACKs for
-// its number (RFC 5681 §3.2), or SACK blocks above it (RFC 6675 §4).
+// its number (RFC 5681 §3.2), or SACK blocks above it (RFC 6675 §4), even
+// when its ACK crossed the copy since.
 func (x *flow) lossReported(y *flow, seg *Segment) bool {
-	if x.has(sackSeen) && seg.End().LessEq(x.sacked) && !seg.Seq.Less(x.una) {
+	if x.has(sackSeen) && seg.End().LessEq(x.sacked) {
 		return true
 	}
 	return y.dups >= 3 && seg.Seq == x.una
@@ -262,6 +263,9 @@ func (a *Analysis) retransmissionKind(at Moment, side Side, seg *Segment, copies
 	case waited >= timeout:
 		x.repair(repairsRTO)
 		return KindRTO
+	case y.dups > 0 && seg.Seq == x.una:
+		x.repair(repairsFast)
+		return KindFast // too few in flight for three: RFC 5827 §3, RFC 8985 §6
 	}
 	return KindUnknown
 }

@@ -195,6 +195,21 @@ var readingTests = []struct{ name, text string }{
 45 c . 1101 100 5001 65535 = retransmission/fast repeats=5 backoff=1
 55 s . 5001 0 1201 65535 = new
 56 c . 1201 100 5001 65535 = retransmission/fast repeats=6`},
+	{"early retransmission", openReading + `
+30 c . 1001 100 5001 65535 = new
+30 c P. 1101 100 5001 65535 = new
+40 s . 5001 0 1001 65535 = duplicate-ack dups=1
+41 c . 1001 100 5001 65535 = retransmission/fast repeats=4`},
+	{"sack recovery that the ack crosses", openReading + `
+30 c . 1001 100 5001 65535 = new
+30 c P. 1101 100 5001 65535 = new
+41 s . 5001 0 1001 65535 sack=1101-1201 = duplicate-ack
+42 s . 5001 0 1201 65535 = new
+43 c . 1001 100 5001 65535 = retransmission/fast spurious repeats=4`},
+	{"a clock that goes backwards", openReading + `
+30 c . 1001 100 5001 65535 = new
+20 s . 5001 0 1101 65535 = new
+21 c . 1001 100 5001 65535 = retransmission/unknown spurious repeats=4`},
 	{"sack recovery", openReading + `
 30 c . 1001 100 5001 65535 = new
 30 c . 1101 100 5001 65535 = new
