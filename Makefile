@@ -5,7 +5,8 @@
 SHELL       := /bin/bash
 GO          ?= go
 BIN         := bin/tcpstate
-DEMO        ?= $(firstword $(wildcard testdata/pcaps/close-client-first.pcap testdata/pcaps/*.pcap))
+DEMO        ?= testdata/pcaps/lost-last-ack.pcap
+LABDIR      ?= /tmp/tcpstate-lab
 FUZZTIME    ?= 30s
 # Live capture is built where its sources, libpcap's headers and a C compiler
 # are all there.
@@ -50,7 +51,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 	@$(SETUP) && need_go && run_fuzz "$(FUZZTIME)"
 
 lab: ## records the captures of testdata/pcaps anew (root, network namespaces)
-	@$(SETUP) && need_go && "$$GO" run ./lab $(LABARGS)
+	@$(SETUP) && need_go && "$$GO" run ./lab -o $(LABDIR) -pcaps testdata/pcaps
 
 clean: ## removes what was built
 	rm -rf bin

@@ -44,7 +44,8 @@ func (n *ndjson) begin(e Event) *object {
 
 func (n *ndjson) end() {
 	n.j.close()
-	n.out.b = append(n.j.b, '\n')
+	n.j.b = append(n.j.b, '\n')
+	n.out.b = n.j.b
 }
 
 func (n *ndjson) time(name string, at statemachine.Time) {
