@@ -12,34 +12,23 @@ const (
 
 // file puts the flow on the list that fits, behind all that fell idle before.
 func (t *tracker) file(i uint32, f *flow) {
-	if f.alone() {
+	if f.alone() || !t.conns.at(f.conn).Closing() {
 		t.table.touch(i, f, openList, 0)
 		return
 	}
-	c := t.conns.at(f.conn)
-	switch {
-	case !c.Closing():
-		t.table.touch(i, f, openList, 0)
-	case c.Ended():
-		t.table.touch(i, f, overList, t.now.Time+t.linger)
-	default:
-		t.table.touch(i, f, timedList, t.now.Time+t.timers)
-	}
+	t.table.touch(i, f, timedList, t.now.Time+t.quiet)
 }
 
 // expire ends the connections whose time has come.
 func (t *tracker) expire() {
-	l := &t.table.lists
-	for i := l[overList].head; i != 0 && t.table.flows.at(i).due <= t.now.Time; i = l[overList].head {
-		t.end(i, endOver)
-	}
-	for i := l[timedList].head; i != 0 && t.table.flows.at(i).due <= t.now.Time; i = l[timedList].head {
+	l := &t.table.lists[timedList]
+	for i := l.head; i != 0 && t.table.flows.at(i).due <= t.now.Time; i = l.head {
 		t.expireTimed(i)
 	}
 }
 
-// expireTimed advances a closing connection that was silent for a timer's
-// length.
+// expireTimed advances a closing connection that has been silent. It ends when
+// both ends are done; until then it was there for stragglers.
 func (t *tracker) expireTimed(i uint32) {
 	f := t.table.flows.at(i)
 	c := t.conns.at(f.conn)
@@ -50,7 +39,7 @@ func (t *tracker) expireTimed(i uint32) {
 		return
 	}
 	if _, due := c.Due(t.opt.Machine); due {
-		t.table.touch(i, f, timedList, t.now.Time+t.timers)
+		t.table.touch(i, f, timedList, t.now.Time+t.quiet)
 		return
 	}
 	t.table.touch(i, f, openList, 0)

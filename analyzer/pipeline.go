@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/tcpstate/tcpstate/statemachine"
 )
@@ -36,9 +35,6 @@ type Options struct {
 	AnyOrder bool
 	// Machine sets the timers of the endpoints; Linux when zero.
 	Machine statemachine.Config
-	// Linger is how long, by capture time, a connection whose ends are both
-	// CLOSED waits for stragglers; 60 s when 0.
-	Linger time.Duration
 	// MaxConnections bounds the live connections; no bound when 0.
 	MaxConnections int
 	// SpoolLimit bounds each of the at most three spools of a run in memory,
@@ -54,9 +50,6 @@ func (o Options) wants(w Wants) bool { return o.Wants&w != 0 }
 func (o Options) withDefaults() Options {
 	if o.Machine == (statemachine.Config{}) {
 		o.Machine = statemachine.Linux()
-	}
-	if o.Linger == 0 {
-		o.Linger = time.Minute
 	}
 	if o.SpoolLimit == 0 {
 		o.SpoolLimit = 64 << 20
@@ -139,99 +132,6 @@ func (r *reader) close() {
 		r.capture.Errors = append(r.capture.Errors, r.broken.Error())
 	}
 	r.src.Close() // opened for reading only: nothing can be lost
-}
-
-// recordSpool keeps the records of ended connections by their numbers and, for
-// a second pass, where each of them begins.
-type recordSpool struct {
-	records, starts *spool
-	c               coder
-}
-
-func (s *recordSpool) take(r *record) {
-	if s.records != nil {
-		s.c = coder{b: s.c.b[:0]}
-		r.code(&s.c)
-		s.records.add(uint64(r.id), s.c.b)
-	}
-	if s.starts != nil {
-		st := start{id: r.id, lowIsClient: r.lowIsClient, from: r.from, last: r.last.Packet}
-		s.c = coder{b: s.c.b[:0]}
-		st.code(&s.c)
-		s.starts.add(r.first.Packet, s.c.b)
-	}
-}
-
-// deliver gives the records to the sink, ordered by number.
-func (s *recordSpool) deliver(sink Sink) error {
-	cur := s.records.cursor()
-	var r record
-	var c Connection
-	for {
-		_, item, ok := cur.peek()
-		if !ok {
-			return cur.err
-		}
-		r.code(&coder{b: item, reading: true})
-		cur.advance()
-		r.fill(&c)
-		if err := sink.Connection(&c); err != nil {
-			return err
-		}
-	}
-}
-
-// close removes the temporary files.
-func (s *recordSpool) close() error { return errors.Join(s.records.close(), s.starts.close()) }
-
-// recordStream gives records to the sink as they come.
-type recordStream struct {
-	sink Sink
-	c    Connection
-	err  error
-}
-
-func (s *recordStream) take(r *record) {
-	if s.err == nil {
-		r.fill(&s.c)
-		s.err = s.sink.Connection(&s.c)
-	}
-}
-
-// outlets builds what the options ask for: where records go, the spool behind
-// it (nil for a stream), and how to learn of failures.
-func (o *Options) outlets(sink Sink) (recordTaker, *recordSpool, func() error) {
-	replay := !o.OnePass && o.wants(WantPackets)
-	if o.AnyOrder && !replay && o.wants(WantConnections) {
-		s := &recordStream{sink: sink}
-		return s, nil, func() error { return s.err }
-	}
-	s := &recordSpool{}
-	if o.wants(WantConnections) {
-		s.records = newSpool(o.SpoolLimit, o.TempDir)
-	}
-	if replay {
-		s.starts = newSpool(o.SpoolLimit, o.TempDir)
-	}
-	if s.records == nil && s.starts == nil {
-		return nil, nil, func() error { return nil }
-	}
-	return s, s, func() error { return errors.Join(s.records.failure(), s.starts.failure()) }
-}
-
-// conclude gives the sink what comes after the last packet.
-func conclude(r *reader, t *tracker, records *recordSpool, sink Sink) error {
-	if records != nil && records.records != nil {
-		if err := records.deliver(sink); err != nil {
-			return err
-		}
-	}
-	r.capture.Connections = uint64(t.ids)
-	r.capture.Evicted = t.evicted
-	if err := sink.Capture(&r.capture); err != nil {
-		return err
-	}
-	return r.broken
 }
 
 func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), sink Sink) error {

@@ -212,6 +212,69 @@ func TestLingerAndExpiry(t *testing.T) {
 	}
 }
 
+// With the RFC's timers an end leaves TIME-WAIT after 4 minutes (RFC 9293
+// §3.4.2), though its words are settled before.
+func TestLongTimeWait(t *testing.T) {
+	s := &script{}
+	k := s.talk("10.0.0.1:4000", "10.0.0.2:80")
+	k.handshake()
+	k.clientCloses()
+	other := s.talk("10.0.0.1:4001", "10.0.0.2:80")
+	var at []uint64
+	for range 6 {
+		s.wait(time.Minute)
+		at = append(at, other.send(cl, "S", 0))
+	}
+	out := s.run(t, Options{Wants: wantAll, Machine: sm.RFC()})
+	if !has(out.lines, "conn 1 client", "TIME-WAIT -> CLOSED timer") {
+		t.Errorf("no end of TIME-WAIT:\n%s", strings.Join(out.lines, "\n"))
+	}
+	if has(out.lines, fmt.Sprintf("#%d conn 1 client", at[2])) || out.conns[0].Ends[cl].State != sm.Closed {
+		t.Errorf("TIME-WAIT ended at the wrong time:\n%s", strings.Join(out.lines, "\n"))
+	}
+}
+
+// describedSource tells more of its input than the packets.
+type describedSource struct{ fakeSource }
+
+func (s *describedSource) Stats() SourceStats {
+	return SourceStats{Files: []string{"a", "b"}, LinkTypes: []LinkType{LinkRaw}, Drops: 7, Errors: []string{"a: cut"}}
+}
+
+func TestSourceStats(t *testing.T) {
+	for _, onePass := range []bool{false, true} {
+		out := &transcript{}
+		err := Run(context.Background(), Options{OnePass: onePass}, func() (Source, error) {
+			return &describedSource{fakeSource{packets: busy(1).packets}}, nil
+		}, out)
+		c := out.capture
+		if err != nil || c.Drops != 7 || !slices.Equal(c.Files, []string{"a", "b"}) || !slices.Equal(c.Errors, []string{"a: cut"}) ||
+			!slices.Equal(c.LinkTypes, []LinkType{LinkRaw}) {
+			t.Errorf("%v, %+v", err, c)
+		}
+	}
+}
+
+func TestOpenFails(t *testing.T) {
+	bad := errors.New("no such file")
+	for _, onePass := range []bool{false, true} {
+		err := Run(context.Background(), Options{OnePass: onePass}, func() (Source, error) { return nil, bad }, &transcript{})
+		if !errors.Is(err, bad) {
+			t.Errorf("one pass %v: %v", onePass, err)
+		}
+	}
+	opened := 0
+	err := Run(context.Background(), Options{Wants: wantAll}, func() (Source, error) {
+		if opened++; opened == 2 {
+			return nil, bad
+		}
+		return busy(1).open()
+	}, &transcript{})
+	if !errors.Is(err, bad) {
+		t.Errorf("second pass: %v", err)
+	}
+}
+
 func TestOnePass(t *testing.T) {
 	s := busy(2)
 	out := s.run(t, Options{Wants: wantAll, OnePass: true})

@@ -95,16 +95,15 @@ func (t *table) unplace(flow, hash uint32) {
 	t.slots[hole] = slot{}
 }
 
-// listID names an idle list. Every flow is on one; each is ordered by due
-// time, because all its flows wait equally long from their last packet.
+// listID names an idle list. Every flow is on one, behind all that fell idle
+// before it; on timedList that is the order of due times too.
 type listID uint8
 
 // The lists.
 const (
 	noList    listID = iota
 	openList         // nothing to wait for: only a limit ends these
-	timedList        // a clock of an endpoint runs: TIME-WAIT or FIN-WAIT-2
-	overList         // both ends CLOSED, kept for stragglers
+	timedList        // closing: silence settles them, or a clock of an endpoint
 	numLists  = iota
 )
 

@@ -88,7 +88,7 @@ func TestIdleListOrder(t *testing.T) {
 	if got := tab.longestIdle(); got != ids[1] {
 		t.Errorf("longest idle is %d, want %d", got, ids[1])
 	}
-	touch(ids[1], 5, overList)
+	touch(ids[1], 5, timedList)
 	if got := tab.longestIdle(); got != ids[2] {
 		t.Errorf("longest idle is %d, want %d", got, ids[2])
 	}

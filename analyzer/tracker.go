@@ -31,17 +31,15 @@ type tracker struct {
 	evicted  uint64
 	now      statemachine.Moment // the current packet; its time never runs backwards
 	wentBack bool                // the capture's clock did
-	linger   statemachine.Time
-	timers   statemachine.Time // how long a closing connection is silent before Advance is tried; settled words and TIME-WAIT are due then
-	note     Note              // scratch
-	record   record            // scratch
+	quiet    statemachine.Time   // how long a closing connection is silent before Advance is tried
+	note     Note                // scratch
+	record   record              // scratch
 }
 
 func newTracker(opt *Options, notes noteTaker, records recordTaker) *tracker {
 	return &tracker{
 		opt: opt, machine: statemachine.NewMachine(opt.Machine), table: newTable(), notes: notes, records: records,
-		linger: statemachine.Time(opt.Linger),
-		timers: statemachine.Time(min(max(opt.Machine.TimeWait, time.Millisecond), time.Minute)),
+		quiet: statemachine.Time(min(max(opt.Machine.TimeWait, time.Millisecond), time.Minute)),
 	}
 }
 

@@ -1,0 +1,104 @@
+package analyzer
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	sm "github.com/tcpstate/tcpstate/statemachine"
+)
+
+// noise is a script of segments that no two TCPs ever exchanged, on so few
+// four-tuples and numbers that reuse, held SYNs and stragglers abound.
+func noise(seed uint64, packets int) *script {
+	r := rand.New(rand.NewPCG(seed, 7))
+	s := &script{}
+	var talks []*talk
+	for i := range 6 {
+		talks = append(talks, s.talk(fmt.Sprintf("10.0.0.%d:%d", 1+i%3, 40000+i), "10.0.0.1:40000"))
+	}
+	letters := []string{"S", "S", "S.", "S.", ".", ".", "P.", "F.", "R", "R.", "", "FPU", "SF"}
+	for range packets {
+		k := talks[r.IntN(len(talks))]
+		side := sm.Side(r.IntN(2))
+		l := letters[r.IntN(len(letters))]
+		switch r.IntN(4) {
+		case 0:
+			k.raw(side, l, r.Uint32N(4)*1000, r.Uint32N(4)*1000+1, sm.Size(r.Uint32N(3)*10))
+		case 1:
+			k.again(r.Uint32N(50_000))
+			k.send(side, "S", 0)
+		default:
+			k.send(side, l, sm.Size(r.Uint32N(2)*100))
+		}
+		if r.IntN(20) == 0 {
+			s.wait(time.Duration(r.IntN(100)-10) * time.Second)
+		}
+	}
+	return s
+}
+
+// Whatever comes: every packet has one connection, nothing is counted twice or
+// lost, and the two modes agree on all that is not a matter of hindsight.
+func TestRandomSegments(t *testing.T) {
+	reused := 0
+	for seed := range uint64(60) {
+		s := noise(seed, 300)
+		opt := Options{Wants: wantAll, MaxConnections: int(seed % 5)}
+		two := s.run(t, opt)
+		spilled, onePass := opt, opt
+		spilled.SpoolLimit, onePass.OnePass = 1, true
+		if again := s.run(t, spilled); !slices.Equal(two.lines, again.lines) {
+			t.Fatalf("seed %d: a second run that spills gives other lines", seed)
+		}
+		one := s.run(t, onePass)
+		if len(one.conns) != len(two.conns) {
+			t.Fatalf("seed %d: %d connections in one pass, %d in two", seed, len(one.conns), len(two.conns))
+		}
+		var sum, ids uint64
+		for i, c := range two.conns {
+			sum += c.Ends[0].Packets + c.Ends[1].Packets
+			ids += uint64(c.ID)
+			if a, b := fmt.Sprint(one.conns[i]), fmt.Sprint(c); a != b {
+				t.Fatalf("seed %d: records differ:\n%s\n%s", seed, a, b)
+			}
+		}
+		if n := uint64(len(two.conns)); sum != two.capture.TCP || ids != n*(n+1)/2 || n != two.capture.Connections {
+			t.Fatalf("seed %d: %d of %d packets counted, %d connections", seed, sum, two.capture.TCP, n)
+		}
+		if has(two.lines, "conn 0") {
+			t.Fatalf("seed %d: a packet without connection in the second pass", seed)
+		}
+		reused += len(two.conns) - 6
+	}
+	if reused < 60 {
+		t.Errorf("only %d connections on used four-tuples: the noise is too tame", reused)
+	}
+}
+
+// A SYN alone is not observed until more comes; nobody may notice.
+func TestLoneSYNs(t *testing.T) {
+	s := &script{}
+	var all []*talk
+	for i := range 20 {
+		k := s.talk(fmt.Sprintf("10.0.0.1:%d", 4000+i), "10.0.0.2:80")
+		k.send(cl, "S", sm.Size(i%2))
+		all = append(all, k)
+	}
+	all[3].send(sv, "S.", 0)
+	all[5].raw(cl, "S", all[5].iss[cl], 0, 1)
+	out := s.run(t, Options{Wants: wantAll})
+	for i := range 20 {
+		if !has(out.lines, fmt.Sprintf("#%d conn %d client", i+1, i+1), "CLOSED -> SYN-SENT witnessed") {
+			t.Errorf("no SYN-SENT for connection %d", i+1)
+		}
+		if i != 3 && out.conns[i].Verdict != VerdictUnanswered {
+			t.Errorf("connection %d: %s", i+1, out.conns[i].Detail)
+		}
+	}
+	if out.conns[5].Detail != "unanswered: 2 SYNs in 0.016 s, no answer" {
+		t.Errorf("two SYNs: %s", out.conns[5].Detail)
+	}
+}
