@@ -28,7 +28,7 @@ func (r *resolution) findArrivals(y Side) {
 
 // add enters an arrival.
 func (r *resolution) add(pos, cause, order int, ev Event, proof int) {
-	r.arrivals = append(r.arrivals, arrival{pos: pos, cause: cause, order: order, event: ev, proof: proof})
+	r.arrivals = append(r.arrivals, arrival{pos: pos, cause: cause, rank: cause, order: order, event: ev, proof: proof})
 }
 
 // unseenDepartures places what y sent before the tap could see it: a FIN
@@ -101,8 +101,9 @@ func (r *resolution) arrivalsOfSYN(y Side) {
 		if c < 0 {
 			continue
 		}
-		i := r.chosen(y, i, c)
-		r.add(max(i, r.lastOf(y, c))+1, i, orderSYN, RecvSYN, c)
+		// The answer follows at once: whatever else precedes it came first.
+		r.arrivals = append(r.arrivals, arrival{
+			pos: c, cause: r.chosen(y, i, c), rank: c, order: orderSYN, event: RecvSYN, proof: c})
 	}
 }
 
@@ -134,7 +135,7 @@ func (r *resolution) arrivalOfSYNACK(y Side) {
 		c := -1
 		for j := i + 1; j < len(r.log) && c < 0; j++ {
 			o := &r.log[j]
-			if !r.from(y, j) || !o.flags.Has(ACK) || o.flags.Has(SYN) || both && !o.plain() {
+			if !r.from(y, j) || !o.flags.Has(ACK) || o.flags.Has(SYN) || both && !o.plain() && !r.echoes(j, i) {
 				continue
 			}
 			if d := o.ack.Sub(e.seq); d >= 1 && d < plausible {
@@ -152,6 +153,17 @@ func (r *resolution) arrivalOfSYNACK(y Side) {
 		r.add(max(i, r.lastOf(y, c))+1, i, orderSYN, RecvSYNACK, c)
 		return
 	}
+}
+
+// echoes reports that entry j echoes the timestamp of entry i, which no
+// earlier segment of that sender carried (RFC 7323 §4.1).
+func (r *resolution) echoes(j, i int) bool {
+	o, e := &r.log[j], &r.log[i]
+	if !o.is(hasTS) || !e.is(hasTS) || o.tsecr != e.tsval {
+		return false
+	}
+	p := r.lastTS(e.side(), i)
+	return p == nil || int32(e.tsval-p.tsval) > 0
 }
 
 // arrivalOfThirdACK: y's payload, FIN or higher ACK speak for it, y's SYN-ACK
@@ -235,10 +247,14 @@ func (r *resolution) arrivalOfACK(y Side, first, last, proof int, ev Event, cand
 		}
 	}
 	i := after
-	if i < 0 && before >= 0 && (proof >= 0 || r.log[last].at.Time-r.log[before].at.Time <= r.grace(y)) {
-		i = before
+	if before >= 0 {
+		gap := r.log[last].at.Time - r.log[before].at.Time
+		// It may have crossed y's repetition on the way.
+		if after < 0 && (proof >= 0 || gap <= r.grace(y)) || gap <= r.ends[y].resp {
+			i = before
+		}
 	}
-	if i < 0 {
+	if i < 0 || proof < 0 && r.intoSilence(y, i) {
 		return
 	}
 	pos := max(i+1, last+1, r.notBefore(y, i))
@@ -246,6 +262,19 @@ func (r *resolution) arrivalOfACK(y Side, first, last, proof int, ev Event, cand
 		pos = min(pos, proof)
 	}
 	r.add(pos, i, orderACK, ev, proof)
+}
+
+// intoSilence reports that entry i was sent again and y, silent since before
+// the first time, answered neither: the path may be dead.
+func (r *resolution) intoSilence(y Side, i int) bool {
+	again := false
+	for k := i + 1; k < len(r.log); k++ {
+		if r.from(y, k) {
+			return false
+		}
+		again = again || r.counts(k) && r.sameSent(i, k)
+	}
+	return again
 }
 
 // arrivalOfACKOfFIN: the ACK must equal the number behind y's FIN. y's ACK of
@@ -291,16 +320,10 @@ func (r *resolution) provesArrival(y Side, i int) int {
 		if r.resentLater(i) {
 			return -1
 		}
-		return r.cover(y, i, e.end)
-	}
-	if !e.is(hasTS) {
-		return -1
-	}
-	if p := r.lastTS(y.Peer(), i); p != nil && int32(e.tsval-p.tsval) <= 0 {
-		return -1
+		return r.cover(y, i, e.seq.Add(1))
 	}
 	for j := i + 1; j < len(r.log); j++ {
-		if o := &r.log[j]; r.tells(y, j) && o.is(hasTS) && o.tsecr == e.tsval {
+		if r.tells(y, j) && r.echoes(j, i) {
 			return j
 		}
 	}
@@ -365,17 +388,20 @@ func (r *resolution) filler(x Side, i, c, short int, end Seq) int {
 // without covering it, or x repeated it into silence.
 func (r *resolution) uncoveredFIN(y Side, end Seq, first, last int) {
 	r.unsure = true
-	answered := false
-	for j := first + 1; j < len(r.log); j++ {
-		if !r.from(y, j) || r.log[j].isRST() {
-			continue
-		}
-		answered = true
-		if j > last && r.tells(y, j) && r.log[j].ack.Less(end) && r.log[j].at.Time > r.log[last].at.Time+r.grace(y) {
-			return
+	unanswered := 0 // copies since y's last word
+	for j := first; j < len(r.log); j++ {
+		e := &r.log[j]
+		switch {
+		case r.from(y, j) && !e.isRST():
+			unanswered = 0
+			if j > last && r.tells(y, j) && e.ack.Less(end) && e.at.Time > r.log[last].at.Time+r.grace(y) {
+				return
+			}
+		case r.from(y.Peer(), j) && e.isFIN():
+			unanswered++
 		}
 	}
-	if last > first && !answered {
+	if unanswered > 1 {
 		return
 	}
 	r.add(len(r.log), last, orderFIN, RecvFIN, -1)
@@ -393,6 +419,10 @@ func (r *resolution) arrivalsOfRST(y Side) {
 		if !r.from(x, i) || !r.log[i].isRST() {
 			continue
 		}
+		if j := r.beganAnew(y, i); j >= 0 {
+			r.add(max(i, r.lastOf(y, j))+1, i, orderRST, RecvRST, j)
+			continue
+		}
 		taken := true
 		for j := i + 1; j < len(r.log) && taken; j++ {
 			o := &r.log[j]
@@ -400,33 +430,46 @@ func (r *resolution) arrivalsOfRST(y Side) {
 				taken = false
 			}
 		}
-		if taken && !r.silentPath(y, i) {
+		if taken && !r.log[i].is(unheard) {
 			r.add(len(r.log), i, orderRST, RecvRST, -1)
 		}
 	}
 }
 
-// silentPath reports that before entry i x repeated itself at least twice and
-// y answered none of it.
-func (r *resolution) silentPath(y Side, i int) bool {
-	n := 0
-	for k := i - 1; k >= 0; k-- {
-		o := &r.log[k]
-		if r.from(y, k) {
-			break
-		}
-		if r.from(y.Peer(), k) && !o.is(newEnd) && o.seq != o.end {
-			n++
+// beganAnew returns the first SYN-ACK of y behind entry i with another ISN
+// than its SYN-ACK before i: a passive open that the RST at i returned to
+// LISTEN (RFC 9293 §3.10.7.4 step 2). It is -1 when there is none.
+func (r *resolution) beganAnew(y Side, i int) int {
+	old := -1
+	for k := i - 1; k >= 0 && old < 0; k-- {
+		if r.from(y, k) && r.log[k].isSYNACK() {
+			old = k
 		}
 	}
-	return n >= 2
+	for j := i + 1; old >= 0 && j < len(r.log); j++ {
+		if r.from(y, j) && r.log[j].isSYNACK() && r.log[j].seq != r.log[old].seq {
+			return j
+		}
+	}
+	return -1
+}
+
+// ackBefore returns the highest ACK that y had sent before entry p, as far as
+// the log tells; else the highest of all.
+func (r *resolution) ackBefore(y Side, p int) Seq {
+	for k := p - 1; k >= 0; k-- {
+		if e := &r.log[k]; r.from(y, k) && (e.isSYNACK() || r.tells(y, k)) {
+			return e.ack
+		}
+	}
+	return r.ends[y].ack
 }
 
 // acceptsRST tells whether y must take the RST of entry i in its present
 // state (RFC 9293 §3.10.7.3 step 2, §3.10.7.4 step 2; RFC 5961 §3.2). The
 // observer knows RCV.NXT only between the highest ACK that y has sent and the
 // end of what x had sent. Linux takes one number lower after the peer's FIN.
-func (r *resolution) acceptsRST(y Side, i int) bool {
+func (r *resolution) acceptsRST(y Side, i, pos int) bool {
 	e := &r.log[i]
 	me := &r.ends[y]
 	x := &r.ends[y.Peer()]
@@ -436,13 +479,13 @@ func (r *resolution) acceptsRST(y Side, i int) bool {
 	if !me.is(hasACK) {
 		return true
 	}
-	low := me.ack
+	low := r.ackBefore(y, pos)
 	if me.state == CloseWait || me.state == LastAck || me.state == Closing {
 		low--
 	}
 	high := e.maxEnd
-	if !x.is(hasNxt) || high.Less(me.ack) {
-		high = me.ack
+	if !x.is(hasNxt) || high.Less(low) {
+		high = low
 	}
 	return low.LessEq(e.seq) && e.seq.LessEq(high)
 }

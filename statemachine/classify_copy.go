@@ -46,8 +46,8 @@ func (a *Analysis) copied(at Moment, x *flow, r *Reading, c Class, packet uint64
 
 // sameACK recognises a pure ACK or RST that was captured twice, and fills its
 // reading. Stacks do send ACKs that look alike, so without an IP ID it takes
-// timestamps, another frame of the connection that was captured twice, and
-// either the same SACK blocks or nothing in flight that could cause them.
+// another frame of the connection that was captured twice, and either the same
+// timestamps and SACK blocks or nothing in flight that could cause them.
 func (a *Analysis) sameACK(at Moment, side Side, seg *Segment, r *Reading) bool {
 	x, y := &a.flows[side], &a.flows[side^1]
 	late := at.Time - x.ackAt
@@ -60,8 +60,8 @@ func (a *Analysis) sameACK(at Moment, side Side, seg *Segment, r *Reading) bool 
 		if c = DuplicateFrame; late > frameTwice {
 			c = NetworkDuplicate
 		}
-	case !a.twice, late < 0, late > frameTwice0, !seg.Options.Has(OptTimestamp):
-	case seg.Options.Has(OptSACK), y.has(acked) && y.una == y.nxt() && y.lastClass == New:
+	case !a.twice, late < 0, late > frameTwice0:
+	case seg.Options.Has(OptTimestamp|OptSACK), y.has(acked) && y.una == y.nxt() && y.lastClass == New:
 		c = DuplicateFrame
 	}
 	if c == NoClass {

@@ -12,7 +12,14 @@ type Conn struct {
 	tries uint8 // entries since the last attempt to settle
 	flags connFlags
 	last  Moment
-	heirs [2]Moment // the segments that showed an end to have begun anew; see Judge
+	heirs [2]heir // what showed an end to have begun anew; see Judge
+}
+
+// heir is the SYN of another connection that took an end's place, and the
+// packet that proves it where that is another one.
+type heir struct {
+	by    Moment
+	proof uint64
 }
 
 // connFlags are facts about the whole connection.
@@ -48,6 +55,7 @@ type end struct {
 	cert     Certainty
 	open     opening
 	wscale   uint8
+	asks     uint8 // segments that demand an answer and repeat earlier ones, since the peer last spoke
 	has      endBits
 }
 
@@ -125,6 +133,7 @@ func (m *Machine) Observe(c *Conn, at Moment, side Side, seg *Segment) {
 	}
 	e := c.enter(at, side, seg)
 	m.push(c, &e)
+	m.inherit(c, at, side)
 	if c.worthTrying(&e) {
 		m.settleIfSure(c)
 	}
@@ -178,6 +187,10 @@ func (c *Conn) note(at Moment, x, y *end, seg *Segment, seqEnd Seq) entryBits {
 	x.lastAt = at.Time
 	x.lastSeq, x.lastAck, x.lastFl, x.lastWnd, x.lastID = seg.Seq, seg.Ack, seg.Flags, seg.Window, seg.IPID
 	x.has |= hasLast | spoke
+	y.asks = 0
+	if x.is(hasNxt) && !seg.Flags.Has(RST) && seg.Seq.Less(x.nxt) && x.asks < 255 {
+		x.asks++ // sent again, or a probe one number back (RFC 9293 §3.8.4)
+	}
 	if seg.Flags.Has(ACK) {
 		b |= c.noteACK(at, x, y, seg)
 	}
@@ -218,13 +231,11 @@ func (c *Conn) noteACK(at Moment, x, y *end, seg *Segment) entryBits {
 			return acksUnsent
 		}
 	}
-	if seg.Flags.Has(RST) && ack == 0 && seg.Seq != 0 && x.is(hasACK) {
-		return 0
-	}
 	if !x.is(hasACK) {
 		x.ack = ack
 		x.has |= hasACK
 		x.right = ack.Add(c.window(x, y, seg))
+		c.timeResponse(at, x, y)
 		return evidence | newAck
 	}
 	if r := ack.Add(c.window(x, y, seg)); x.right.Less(r) {
@@ -237,12 +248,19 @@ func (c *Conn) noteACK(at Moment, x, y *end, seg *Segment) entryBits {
 		return 0
 	}
 	x.ack = ack
-	if y.is(hasNxt) && ack == y.nxt && !y.is(nxtTwice) {
-		if r := at.Time - y.nxtAt; r > 0 && (x.resp == 0 || r < x.resp) {
-			x.resp = r
-		}
-	}
+	c.timeResponse(at, x, y)
 	return evidence | newAck
+}
+
+// timeResponse keeps the shortest time that x took, as the tap sees it, to
+// acknowledge the last of what y had sent once (RFC 6298 §3: Karn).
+func (c *Conn) timeResponse(at Moment, x, y *end) {
+	if !y.is(hasNxt) || x.ack != y.nxt || y.is(nxtTwice) {
+		return
+	}
+	if r := at.Time - y.nxtAt; r > 0 && (x.resp == 0 || r < x.resp) {
+		x.resp = r
+	}
 }
 
 // window returns the receive window that a segment of x offers, scaled when
@@ -345,6 +363,9 @@ func (c *Conn) noteEntry(at Moment, side Side, seg *Segment, e *entry) entryBits
 	}
 	if seg.Flags.Has(RST) {
 		c.flags |= sawRST
+		if x.asks >= 2 {
+			e.bits |= unheard
+		}
 	}
 	return c.note(at, x, y, seg, e.end)
 }

@@ -181,34 +181,79 @@ func (c *conversation) countIPIDs() {
 
 // outcome is what the machine said of a conversation.
 type outcome struct {
-	steps    []statemachine.Step // as they were settled
+	steps    []said // as they were settled
 	findings []statemachine.Finding
 	segments []segtext.Captured
 }
 
+// said is a step and the connection that it belongs to, counted from 1.
+type said struct {
+	statemachine.Step
+	conn int
+}
+
 func (c *conversation) observe() *outcome { return run(c.cfg, c.Segments, c.End) }
 
+// run observes the segments as the program does: one connection after the
+// other on the same four-tuple.
 func run(cfg statemachine.Config, segments []segtext.Captured, end statemachine.Moment) *outcome {
-	o := &outcome{segments: segments}
-	m := statemachine.NewMachine(cfg)
-	var conn statemachine.Conn
-	take := func() {
-		o.steps = append(o.steps, m.Steps()...)
-		o.findings = append(o.findings, m.Findings()...)
-	}
+	r := runner{m: statemachine.NewMachine(cfg), conn: &statemachine.Conn{}, number: 1, out: &outcome{segments: segments}}
 	for i := range segments {
-		s := &segments[i]
-		m.Observe(&conn, s.At, s.Side, &s.Segment)
-		take()
+		r.observe(&segments[i])
 	}
-	m.Finish(&conn, end)
-	take()
-	return o
+	r.m.Advance(r.conn, end)
+	r.take()
+	r.m.Finish(r.conn, end)
+	r.take()
+	return r.out
+}
+
+// runner feeds one four-tuple.
+type runner struct {
+	m      *statemachine.Machine
+	conn   *statemachine.Conn
+	held   *statemachine.Held
+	number int // of the connection
+	out    *outcome
+}
+
+// take collects what the last call settled.
+func (r *runner) take() {
+	for _, s := range r.m.Steps() {
+		r.out.steps = append(r.out.steps, said{s, r.number})
+	}
+	r.out.findings = append(r.out.findings, r.m.Findings()...)
+}
+
+func (r *runner) observe(s *segtext.Captured) {
+	r.m.Advance(r.conn, s.At)
+	r.take()
+	switch r.m.Judge(r.conn, r.held, s.At, s.Side, &s.Segment) {
+	case statemachine.SameConn:
+	case statemachine.HoldSYN:
+		r.held = &statemachine.Held{At: s.At, Side: s.Side, Segment: s.Segment}
+	case statemachine.NewConn:
+		r.renew(s.At)
+	case statemachine.NewFromHeld:
+		h := r.held
+		r.renew(s.At)
+		r.m.Observe(r.conn, h.At, h.Side, &h.Segment)
+		r.take()
+	}
+	r.m.Observe(r.conn, s.At, s.Side, &s.Segment)
+	r.take()
+}
+
+// renew ends the connection and begins the next.
+func (r *runner) renew(at statemachine.Moment) {
+	r.m.Finish(r.conn, at)
+	r.take()
+	r.conn, r.held, r.number = &statemachine.Conn{}, nil, r.number+1
 }
 
 // cause returns the packet under which a step is listed: its cause, or the
 // last packet before a timer fired.
-func (o *outcome) cause(s statemachine.Step) uint64 {
+func (o *outcome) cause(s said) uint64 {
 	if s.Cause.Packet != 0 {
 		return s.Cause.Packet
 	}
@@ -256,7 +301,7 @@ func (o *outcome) sender(packet uint64) statemachine.Side {
 	return o.segments[packet-1].Side
 }
 
-func formatStep(s statemachine.Step) string {
+func formatStep(s said) string {
 	text := fmt.Sprintf("#%d %s %s → %s %s", s.Cause.Packet, s.Side, s.From, s.To, s.Certainty)
 	if s.Certainty == statemachine.Proven {
 		text += fmt.Sprintf(" by #%d", s.Proof)
@@ -382,23 +427,25 @@ func (o *outcome) checkSense(t *testing.T) {
 // begin where the step before has ended.
 func (o *outcome) checkChain(t *testing.T, side statemachine.Side) {
 	t.Helper()
-	var own []statemachine.Step
+	var own []said
 	for _, s := range o.steps {
 		if s.Side == side {
 			own = append(own, s)
 		}
 	}
-	place := func(s statemachine.Step) uint64 {
+	place := func(s said) uint64 {
 		if s.Place != 0 {
 			return s.Place
 		}
 		return o.cause(s)
 	}
-	slices.SortStableFunc(own, func(a, b statemachine.Step) int { return cmp.Compare(place(a), place(b)) })
+	slices.SortStableFunc(own, func(a, b said) int {
+		return cmp.Or(cmp.Compare(a.conn, b.conn), cmp.Compare(place(a), place(b)))
+	})
 	for i := 1; i < len(own); i++ {
 		from, to := own[i-1].To, own[i].From
 		again := from == statemachine.Closed && to == statemachine.Listen // the application listens again
-		if from != to && !again {
+		if from != to && !again && own[i-1].conn == own[i].conn {
 			t.Errorf("%s: %s\n\tfollows %s", side, formatStep(own[i]), formatStep(own[i-1]))
 		}
 	}

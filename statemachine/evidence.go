@@ -18,6 +18,9 @@ func (r *resolution) grace(y Side) Time {
 	if t := r.ends[y].resp; t > 0 {
 		return 2*t + response
 	}
+	if t := r.ends[y.Peer()].resp; t > 0 {
+		return 2*t + response // the other half of the round trip: the best there is
+	}
 	return responseUnknown
 }
 
@@ -96,7 +99,7 @@ func (r *resolution) resent(x Side, i int, end Seq) bool {
 func (r *resolution) sameSent(i, k int) bool {
 	a, b := &r.log[i], &r.log[k]
 	return a.side() == b.side() && a.end == b.end && a.seq != a.end && b.seq != b.end &&
-		a.flags&(SYN|FIN) == b.flags&(SYN|FIN)
+		a.flags&(SYN|FIN|ACK) == b.flags&(SYN|FIN|ACK)
 }
 
 // chosen returns which copy of entry i, itself or a later one before the

@@ -37,8 +37,8 @@ const oldDuplicate Time = 250e6
 // as it was (RFC 5961 §4), a SYN-ACK or a refusal of its own number does not.
 // held is the SYN that waits, or nil.
 func (m *Machine) Judge(c *Conn, held *Held, at Moment, side Side, seg *Segment) Incarnation {
-	if held != nil && confirms(held, side, seg) {
-		c.giveWayTo(held, at, side, seg)
+	if held != nil && (confirms(held, side, seg) || c.repeatsHeld(held, at, side, seg)) {
+		m.giveWayTo(c, held, at, side)
 		return NewFromHeld
 	}
 	if seg.Flags&(SYN|RST|FIN) != SYN {
@@ -54,13 +54,13 @@ func (m *Machine) Judge(c *Conn, held *Held, at Moment, side Side, seg *Segment)
 	if seg.Flags.Has(ACK) {
 		// A SYN-ACK opens nothing while its receiver waits for one; out of
 		// the blue it shows a connection whose SYN was not captured.
-		if m.over(c) && !(y.is(hasISS) && seg.Ack == y.iss.Add(1)) {
-			c.heirs[side] = at
+		if m.over(c) && !(y.is(hasISS) && seg.Ack == y.iss.Add(1)) && !c.knowsISN(side.Peer(), seg.Ack-1) {
+			c.heirs[side] = heir{by: at}
 			return NewConn
 		}
 		return SameConn
 	}
-	if !x.is(spoke) && c.opening() {
+	if !x.is(hasISS) && c.opening() && (!x.is(spoke) || !y.is(hasACK)) {
 		return SameConn // the other half of a simultaneous open
 	}
 	if c.opening() && x.is(hasISS) && !y.is(spoke) {
@@ -70,10 +70,49 @@ func (m *Machine) Judge(c *Conn, held *Held, at Moment, side Side, seg *Segment)
 		return NewConn
 	}
 	if m.over(c) {
-		c.heirs[side] = at
+		if s, _ := m.Now(c, side.Peer()); s != Closed && s != Listen && s != Unknown {
+			return HoldSYN // it may be taken or challenged (RFC 6191 §2, RFC 5961 §4)
+		}
+		c.heirs[side] = heir{by: at}
 		return NewConn
 	}
 	return HoldSYN
+}
+
+// Unclaimed reports that nothing contradicts the held SYN though nothing
+// answered it either: its sender said nothing else since. It then was an
+// attempt of its own, without an answer.
+func (c *Conn) Unclaimed(h *Held) bool {
+	return c.ends[h.Side].lastAt <= h.At.Time || c.silentSince(h)
+}
+
+// silentSince reports that the sender of the held SYN sent nothing but copies
+// of it since.
+func (c *Conn) silentSince(h *Held) bool {
+	seen := false
+	for i := range c.log {
+		e := &c.log[i]
+		if e.side() != h.Side || e.at.Packet < h.At.Packet {
+			continue
+		}
+		if !e.isSYN() || e.seq != h.Segment.Seq {
+			return false
+		}
+		seen = true
+	}
+	return seen
+}
+
+// synRepeated is how long after a SYN its repetition counts as the sender's
+// own: less than the first time-out of RFC 6298 §2, more than a network's
+// duplicate takes.
+const synRepeated Time = 200e6
+
+// repeatsHeld reports that seg is the held SYN sent again by an end that has
+// said nothing else since: the attempt is real.
+func (c *Conn) repeatsHeld(h *Held, at Moment, side Side, seg *Segment) bool {
+	return side == h.Side && seg.IsSYN() && seg.Seq == h.Segment.Seq &&
+		at.Time-h.At.Time >= synRepeated && c.silentSince(h)
 }
 
 // confirms reports that seg shows the held SYN to be real: its answer, by
@@ -90,22 +129,39 @@ func confirms(h *Held, side Side, seg *Segment) bool {
 	return seg.Flags&(SYN|RST|ACK) == ACK && seg.Seq == next
 }
 
-// giveWayTo notes which ends the new connection shows to have lost theirs.
-func (c *Conn) giveWayTo(h *Held, at Moment, side Side, seg *Segment) {
-	c.heirs[h.Side] = h.At
+// giveWayTo notes which ends the new connection shows to have lost theirs. The
+// old connection's log hands the copies of the held SYN on.
+func (m *Machine) giveWayTo(c *Conn, h *Held, at Moment, side Side) {
+	c.heirs[h.Side] = heir{by: h.At}
 	if side != h.Side {
-		c.heirs[side] = at
+		c.heirs[side] = heir{by: h.At, proof: at.Packet}
 	}
-	// What the old connection saw of the new one is not its own.
+	m.handed, m.handedTo = m.handed[:0], h.At.Packet
 	keep := c.log[:0]
 	for i := range c.log {
 		e := &c.log[i]
-		if e.isSYN() && e.side() == h.Side && e.seq == h.Segment.Seq {
-			continue
+		if !e.isSYN() || e.side() != h.Side || e.seq != h.Segment.Seq {
+			keep = append(keep, *e)
+		} else if e.at.Packet != h.At.Packet {
+			m.handed = append(m.handed, *e)
 		}
-		keep = append(keep, *e)
 	}
 	c.log = keep
+}
+
+// inherit gives a new connection the copies of its SYN that the old one saw.
+func (m *Machine) inherit(c *Conn, at Moment, side Side) {
+	if len(m.handed) == 0 || m.handedTo != at.Packet || len(c.log) != 1 {
+		return
+	}
+	for i := range m.handed {
+		e := m.handed[i]
+		e.bits = e.bits&^byServer | entryBits(side)
+		e.maxEnd = c.log[0].maxEnd
+		m.push(c, &e)
+	}
+	c.ends[side].has |= nxtTwice
+	m.handed = m.handed[:0]
 }
 
 // knowsISN reports that the log holds a SYN of side with this ISN.

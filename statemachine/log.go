@@ -29,6 +29,7 @@ const (
 	newEnd                           // reaches beyond all that its sender had sent
 	newAck                           // acknowledges more than its sender had before
 	hasIPID                          // ipid counts
+	unheard                          // a RST whose sender had repeated itself at least twice without an answer
 	acksUnsent                       // acknowledges more than the capture shows as sent
 )
 

@@ -27,6 +27,8 @@ type Machine struct {
 	findings []Finding
 	res      resolution
 	pool     logPool
+	handed   []entry                         // copies of a held SYN on their way to its own connection
+	handedTo uint64                          // the packet of that SYN
 	table    [numStates][numEvents][2]target // by state, event and opening
 }
 

@@ -78,12 +78,17 @@ func observe(t *testing.T, data []byte) (final, live []statemachine.Step) {
 		}
 	}
 	var last statemachine.Moment
+	over := false // another connection took the four-tuple; not of this test
 	decodeConversation(data, func(at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
+		if over {
+			return
+		}
 		last = at
 		m.Advance(&c, at)
 		take()
 		if m.Judge(&c, nil, at, side, seg) == statemachine.NewConn {
-			return // another connection; not of this test
+			over = true
+			return
 		}
 		m.Observe(&c, at, side, seg)
 		take()

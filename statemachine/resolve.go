@@ -10,7 +10,8 @@ type resolution struct {
 	log      []entry
 	ends     [2]end
 	place    [2]uint64 // of the latest step of each end: steps of one end never go back
-	gone     uint32    // entries withdrawn, by index
+	gone     uint32    // entries without any effect, by index
+	forged   uint32    // FINs that their sender never sent, though they may have been taken
 	arrivals []arrival
 	steps    []Step
 	unsure   bool // a later segment may still change a word
@@ -20,7 +21,8 @@ type resolution struct {
 type arrival struct {
 	pos    int // 0 to len(log)
 	cause  int // index of the segment; -1 for none in the log
-	order  int // among arrivals at one place
+	rank   int // among arrivals at one place; the cause unless the evidence says otherwise
+	order  int // among the effects of one segment
 	event  Event
 	proof  int // index of the proving entry, -1 for presumed
 	depart bool
@@ -35,10 +37,14 @@ func (m *Machine) resolve(c *Conn) *resolution {
 	r.place = [2]uint64{}
 	r.unsure = false
 	r.triage()
-	r.beginnings(Client)
-	r.beginnings(Server)
-	r.run(Client)
-	r.run(Server)
+	for s := Client; s <= Server; s++ {
+		r.beginnings(s)
+	}
+	for s := Client; s <= Server; s++ {
+		if !r.oldAttempt(s) {
+			r.run(s)
+		}
+	}
 	r.sortSteps()
 	return r
 }
@@ -51,7 +57,7 @@ func (r *resolution) beginnings(y Side) {
 	if e.state != Unknown {
 		return
 	}
-	synOfPeer := false
+	synOfPeer, refused := false, false // what came before
 	for i := range r.log {
 		o := &r.log[i]
 		if !o.live() {
@@ -69,17 +75,16 @@ func (r *resolution) beginnings(y Side) {
 			e.state, e.open = Closed, active
 			return
 		case o.isSYNACK():
-			e.open = passive
-			if synOfPeer {
-				e.state = Listen
-			}
+			e.state, e.open = Listen, passive
 			return
-		case o.isRST() && synOfPeer:
-			e.state = Closed
-			return
-		case o.plain() || o.isFIN():
+		case o.isRST():
+			refused = refused || synOfPeer
+		default:
 			return
 		}
+	}
+	if refused {
+		e.state = Closed
 	}
 }
 
@@ -94,6 +99,26 @@ func (r *resolution) laterSYN(y Side, i int) bool {
 	return false
 }
 
+// oldAttempt reports that the connection's SYN was an old duplicate: its
+// sender opened with another ISN, and then refused the answer to this one
+// (RFC 9293 §3.5, figure 8). Such an end never was in this connection.
+func (r *resolution) oldAttempt(y Side) bool {
+	h := r.c.heirs[y]
+	if h.by.Packet == 0 || h.proof != 0 || r.c.ends[y].state != Unknown {
+		return false
+	}
+	for i := range r.log {
+		e := &r.log[i]
+		if r.from(y, i) && !e.flags.Any(SYN) && !e.isRST() {
+			return false
+		}
+		if r.from(y, i) && e.isRST() && !e.flags.Has(ACK) && e.seq == r.ends[y].iss.Add(1) && e.at.Packet > h.by.Packet {
+			return true
+		}
+	}
+	return false
+}
+
 // run takes end y through the log.
 func (r *resolution) run(y Side) {
 	r.arrivals = r.arrivals[:0]
@@ -101,13 +126,52 @@ func (r *resolution) run(y Side) {
 	sortArrivals(r.arrivals)
 	next := 0
 	for p := 0; p <= len(r.log); p++ {
+		over := p == len(r.log) || r.log[p].at.Packet > r.c.heirs[y].by.Packet
 		for ; next < len(r.arrivals) && r.arrivals[next].pos <= p; next++ {
-			r.arrive(y, &r.arrivals[next])
+			a := &r.arrivals[next]
+			if over && r.log[a.cause].at.Packet > r.c.heirs[y].by.Packet {
+				r.giveWay(y)
+			}
+			r.arrive(y, a)
+		}
+		if over {
+			r.giveWay(y)
 		}
 		if p < len(r.log) && r.from(y, p) {
 			r.depart(y, p)
 		}
 	}
+	r.giveWayToo(y)
+}
+
+// giveWay ends a connection whose four-tuple was taken over: the end that
+// sent a new SYN had no connection any more (RFC 9293 §3.5.1, §3.6.1).
+func (r *resolution) giveWay(y Side) {
+	h := r.c.heirs[y]
+	if h.by.Packet == 0 || h.proof != 0 {
+		return
+	}
+	r.lose(y, Step{Cause: h.by, Place: h.by.Packet, Side: y, Certainty: Witnessed})
+}
+
+// giveWayToo ends the connection of an end that answered the new SYN with a
+// SYN-ACK, after all else that it did.
+func (r *resolution) giveWayToo(y Side) {
+	h := r.c.heirs[y]
+	if h.by.Packet == 0 || h.proof == 0 {
+		return
+	}
+	r.lose(y, Step{Cause: h.by, Place: h.by.Packet, Side: y, Certainty: Proven, Proof: h.proof})
+}
+
+// lose makes the step of an end that forgot its connection, or left it to a
+// new one out of TIME-WAIT.
+func (r *resolution) lose(y Side, s Step) {
+	s.Event = StateLost
+	if st := r.ends[y].state; st == TimeWait {
+		s.Event = Reuse
+	}
+	r.step(s)
 }
 
 // arrive applies an arrival.
@@ -122,7 +186,7 @@ func (r *resolution) arrive(y Side, a *arrival) {
 	}
 	switch a.event {
 	case RecvRST:
-		if !r.acceptsRST(y, a.cause) {
+		if !r.acceptsRST(y, a.cause, a.pos) {
 			return
 		}
 	case RecvSYN, RecvSYNACK:
@@ -164,6 +228,9 @@ func (r *resolution) depart(y Side, p int) {
 	case e.isSYN():
 		if x.is(hasISS) && e.seq == x.iss {
 			s.Event, s.Number, s.NumberKind = SendSYN, e.seq, ISNNumber
+			if r.disowned(y, p) {
+				s.Certainty = Presumed
+			}
 			if x.state == Closed || x.state == Unknown || x.state == Listen {
 				r.step(s)
 			}
@@ -173,6 +240,7 @@ func (r *resolution) depart(y Side, p int) {
 		r.step(s)
 	case e.isRST():
 		r.departRST(y, p, s)
+	case e.isFIN() && r.forged&(1<<p) != 0:
 	case e.isFIN():
 		r.selfEvident(y, p)
 		s.Event, s.Number, s.NumberKind = SendFIN, e.end-1, FINNumber
@@ -185,16 +253,29 @@ func (r *resolution) depart(y Side, p int) {
 	}
 }
 
+// disowned reports that the sender of the SYN at p refused the answer to it
+// by a bare RST: its attempt was over by then, or the SYN was not its own.
+func (r *resolution) disowned(y Side, p int) bool {
+	for i := p + 1; i < len(r.log); i++ {
+		e := &r.log[i]
+		if !r.from(y, i) || e.flags.Has(SYN) {
+			continue
+		}
+		return e.isRST() && !e.flags.Has(ACK) && e.seq == r.log[p].seq.Add(1)
+	}
+	return false
+}
+
 // selfEvident makes the steps that the sender of an ordinary segment must
 // have made before, where no captured segment brought them.
 func (r *resolution) selfEvident(y Side, p int) {
 	e := &r.log[p]
 	x := &r.ends[y]
-	s := Step{Cause: e.at, Place: e.at.Packet, Proof: e.at.Packet, Side: y, Certainty: Proven}
+	s := Step{Cause: e.at, Place: e.at.Packet, Side: y, Certainty: Witnessed}
 	switch {
 	case x.state == Unknown && e.plain():
-		s.Event, s.Proof, s.Certainty = SendSynchronized, 0, Presumed
-	case x.state == SynSent && e.flags.Has(ACK):
+		s.Event, s.Certainty = SendSynchronized, Presumed
+	case x.state == SynSent && e.flags.Has(ACK) && r.beyondISN(y.Peer(), e.ack):
 		s.Event = RecvSYNACK
 	case x.state == SynReceived && r.provesThirdACK(y, p):
 		s.Event = RecvACKOfSYN
@@ -207,20 +288,26 @@ func (r *resolution) selfEvident(y Side, p int) {
 	r.step(s)
 }
 
+// beyondISN reports that ack covers the SYN of x, as far as it is known.
+func (r *resolution) beyondISN(x Side, ack Seq) bool {
+	e := &r.ends[x]
+	return !e.is(hasISS) || e.iss.Less(ack)
+}
+
 // provesThirdACK reports that an end in SYN-RECEIVED can have sent entry p
 // only after the ACK of its SYN: payload or FIN, or an ACK beyond the SYN.
 // With Fast Open (RFC 7413 §4.2) and in a simultaneous open payload and FIN
 // prove nothing.
 func (r *resolution) provesThirdACK(y Side, p int) bool {
 	e := &r.log[p]
-	if !e.flags.Has(ACK) || e.flags.Any(SYN|RST) {
+	if !e.flags.Has(ACK) || e.flags.Has(SYN) {
 		return false
 	}
 	x := &r.ends[y.Peer()]
 	if r.tells(y, p) && x.is(hasISS) && r.synEnd(y.Peer()).Less(e.ack) {
 		return true
 	}
-	return (e.is(payload) || e.isFIN()) && r.c.flags&(fastOpen|bothOpened) == 0
+	return !e.isRST() && (e.is(payload) || e.isFIN()) && r.c.flags&(fastOpen|bothOpened) == 0
 }
 
 // synEnd returns the number behind the SYN of x and the data on it that were
@@ -251,15 +338,26 @@ func (r *resolution) departRST(y Side, p int, s Step) {
 		return
 	}
 	if x.state == Unknown && x.has&hasNxt == 0 {
-		// Nothing else of this end was seen: it had no connection to lose.
-		x.state = Closed
+		// It never sent anything else: it had no connection to lose.
+		x.state, x.cert = Closed, Witnessed
 		return
 	}
 	s.Event = SendRST
+	if x.is(hasNxt) && x.nxt.Less(e.seq) || r.unstamped(y, p) {
+		s.Certainty = Presumed
+	}
 	if w := Time(r.m.cfg.FinWait2); x.state == FinWait2 && w > 0 && e.at.Time-x.since >= w && !e.flags.Has(ACK) {
 		s = Step{Cause: Moment{Time: x.since + w}, Place: e.at.Packet, Side: y, Event: FinWait2Timeout, Certainty: ByTimer}
 	}
 	r.step(s)
+}
+
+// unstamped reports that the RST at p lacks the timestamps that its sender
+// puts on every other segment though it answers none: a live stack would have
+// put them here too (RFC 7323 §3.2 allows, Linux does).
+func (r *resolution) unstamped(y Side, p int) bool {
+	e := &r.log[p]
+	return e.flags.Has(ACK) && !e.is(hasTS) && r.ends[y].is(hasTSVal) && r.ends[y.Peer()].is(hasTSVal)
 }
 
 // answersBadACK reports that the RST at p takes its number from an ACK of the
@@ -336,8 +434,8 @@ func sortArrivals(a []arrival) {
 		if p.depart != q.depart {
 			return p.depart
 		}
-		if p.cause != q.cause {
-			return p.cause < q.cause
+		if p.rank != q.rank {
+			return p.rank < q.rank
 		}
 		return p.order < q.order
 	}

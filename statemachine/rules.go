@@ -26,6 +26,7 @@ const (
 	RuleACKOfFINClosing
 	RuleACKOfFINLast
 	RuleAbort
+	RuleEmbryoAbort
 	RuleReset
 	RuleTimeWaitReset
 	RuleTimeWaitExpiry
@@ -64,6 +65,7 @@ var ruleInfos = [numRules]RuleInfo{
 	RuleACKOfFINClosing:        {"ack-of-fin-closing", "RFC 9293 3.10.7.4", "our FIN is acknowledged, the peer's came before"},
 	RuleACKOfFINLast:           {"ack-of-fin-last", "RFC 9293 3.10.7.4", "the last ACK deletes the connection"},
 	RuleAbort:                  {"abort", "RFC 9293 3.10.5", "a RST leaves: the sender has no such connection any more"},
+	RuleEmbryoAbort:            {"embryo-abort", "RFC 9293 3.10.7.4", "a half-open passive connection is refused; the listener stays"},
 	RuleReset:                  {"reset", "RFC 9293 3.10.7.4", "an acceptable reset ends the connection at once"},
 	RuleTimeWaitReset:          {"time-wait-reset", "RFC 1337 3", "a reset ends TIME-WAIT early"},
 	RuleTimeWaitExpiry:         {"time-wait-expiry", "RFC 9293 3.10.8", "the TIME-WAIT timer ran out"},

@@ -89,27 +89,8 @@ func (m *Machine) Finish(c *Conn, now Moment) {
 	c.flags |= finished
 	m.settle(c)
 	m.advance(c, now)
-	m.giveWay(c)
-}
-
-// giveWay ends a connection whose four-tuple was taken over: the end that
-// sent a new SYN had no connection any more (RFC 9293 §3.5.1, §3.6.1), nor
-// had the end that answered it with a SYN-ACK.
-func (m *Machine) giveWay(c *Conn) {
-	for s := range c.ends {
-		by := c.heirs[s]
-		if by.Packet == 0 {
-			continue
-		}
-		x := &c.ends[s]
-		step := Step{Cause: by, Place: by.Packet, Side: Side(s), Event: StateLost, Certainty: Witnessed}
-		if x.state == TimeWait {
-			step.Event = Reuse
-		}
-		if !m.move(x, step) {
-			step.Event = Reuse
-			m.move(x, step)
-		}
+	if c.heirs[Client].by.Packet != 0 || c.heirs[Server].by.Packet != 0 {
+		m.commit(c, m.resolve(c)) // what took the four-tuple over ends both
 	}
 }
 

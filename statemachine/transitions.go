@@ -122,7 +122,8 @@ var transitions = []Transition{
 	// Resets that leave, §3.10.5, and hosts without the connection, §3.10.7.1.
 	{Unknown, SendRST, Always, Closed, RuleAbort},
 	{SynSent, SendRST, Always, Closed, RuleAbort},
-	{SynReceived, SendRST, Always, Closed, RuleAbort},
+	{SynReceived, SendRST, Passive, Listen, RuleEmbryoAbort},
+	{SynReceived, SendRST, Active, Closed, RuleAbort},
 	{Established, SendRST, Always, Closed, RuleAbort},
 	{FinWait1, SendRST, Always, Closed, RuleAbort},
 	{FinWait2, SendRST, Always, Closed, RuleAbort},

@@ -3,16 +3,45 @@ package statemachine
 // triage withdraws departures that the same sender contradicts later: they
 // were forged, or came out of an earlier incarnation.
 func (r *resolution) triage() {
-	r.gone = 0
+	r.gone, r.forged = 0, 0
 	for i := range r.log {
 		e := &r.log[i]
 		if !e.live() {
 			continue
 		}
-		if e.isRST() && r.contradictedRST(i) || e.isFIN() && r.contradictedFIN(i) {
+		switch {
+		case e.isRST() && (!r.answersSYN(i) && r.contradictedRST(i) || r.beyondWindow(i)):
+			r.gone |= 1 << i
+		case e.isFIN() && r.contradictedFIN(i):
+			r.gone |= 1 << i
+		case e.isFIN() && r.outrun(i):
+			r.forged |= 1 << i
+		case e.isSYNACK() && r.strangeSYNACK(i):
 			r.gone |= 1 << i
 		}
 	}
+}
+
+// answersSYN reports that the RST at i refuses a SYN-ACK with an ACK that its
+// sender cannot accept: the attempt goes on (RFC 9293 §3.10.7.3 step 1).
+func (r *resolution) answersSYN(i int) bool {
+	e := &r.log[i]
+	x := &r.ends[e.side()]
+	for k := i - 1; k >= 0 && !e.flags.Has(ACK); k-- {
+		o := &r.log[k]
+		if o.side() != e.side() && o.live() && o.flags.Has(ACK) && o.ack == e.seq {
+			return x.state <= SynReceived && (o.ack.LessEq(x.iss) || x.nxt.Less(o.ack))
+		}
+	}
+	return false
+}
+
+// beyondWindow reports that the RST at i lies beyond all numbers that its
+// receiver has ever offered to take: its sender cannot have got that far.
+func (r *resolution) beyondWindow(i int) bool {
+	e := &r.log[i]
+	x, y := &r.ends[e.side()], &r.ends[e.side().Peer()]
+	return x.is(hasNxt|hasISS) && y.is(hasACK|hasISS) && x.nxt.Less(e.seq) && y.right.LessEq(e.seq) && y.right.Less(e.seq.Add(1))
 }
 
 // overtaking is how long after a RST a segment that left before it may still
@@ -30,10 +59,10 @@ func (r *resolution) contradictedRST(i int) bool {
 		if o.side() != e.side() || !o.live() || o.flags.Any(RST|SYN) {
 			continue
 		}
-		if o.is(newEnd) && e.seq.Less(o.end) && o.seq != o.end {
+		if o.is(newEnd) && o.seq != o.end && (e.seq.Less(o.end) || e.maxEnd.Less(e.seq)) {
 			return true
 		}
-		if o.at.Time-e.at.Time < max(overtaking, r.ends[e.side()].resp) {
+		if o.at.Time-e.at.Time < overtaking {
 			continue
 		}
 		if o.is(newAck) || o.is(hasTS) && before != nil && int32(o.tsval-before.tsval) > 0 {
@@ -76,7 +105,7 @@ func (r *resolution) contradictedFIN(i int) bool {
 		if o.flags.Any(SYN | RST) {
 			continue
 		}
-		if o.is(payload) && e.end.Less(o.end) && (!taken || r.ackedBeyond(x.Peer(), e.end)) {
+		if r.outruns(o, e) && (!taken || r.ackedBeyond(x.Peer(), e.end)) {
 			return true
 		}
 		if o.isFIN() && o.end != e.end && !taken {
@@ -91,6 +120,57 @@ func (r *resolution) contradictedFIN(i int) bool {
 		}
 	}
 	return r.ends[x].is(hasFIN) && r.ends[x].finEnd != e.end
+}
+
+// strangeSYNACK reports that the SYN-ACK at i acknowledges no SYN in the log,
+// and that another of the same side answers a SYN that was captured before the
+// first was refused, as its timestamp tells (RFC 7323 §4.1): the end was in
+// LISTEN all the while.
+func (r *resolution) strangeSYNACK(i int) bool {
+	e := &r.log[i]
+	x := e.side().Peer()
+	refused := len(r.log)
+	for k := range r.log {
+		o := &r.log[k]
+		if o.side() != x || !o.live() {
+			continue
+		}
+		if o.isSYN() && o.seq.Less(e.ack) && e.ack.LessEq(o.end) {
+			return false
+		}
+		if k > i && o.isRST() && o.seq == e.ack {
+			refused = min(refused, k)
+		}
+	}
+	for j := i + 1; j < len(r.log); j++ {
+		a := &r.log[j]
+		if a.side() == x || !a.live() || !a.isSYNACK() || a.seq == e.seq || !a.is(hasTS) {
+			continue
+		}
+		for k := 0; k < refused; k++ {
+			if o := &r.log[k]; o.side() == x && o.isSYN() && o.is(hasTS) && o.tsval == a.tsecr {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// outruns reports that o carries payload beyond the FIN of e.
+func (r *resolution) outruns(o, e *entry) bool {
+	return o.is(payload) && e.end.Less(o.end) && !o.flags.Any(SYN|RST)
+}
+
+// outrun reports that the sender of the FIN at i sent payload behind it: it
+// never sent that FIN, though the peer may have taken it.
+func (r *resolution) outrun(i int) bool {
+	e := &r.log[i]
+	for k := i + 1; k < len(r.log); k++ {
+		if o := &r.log[k]; o.side() == e.side() && o.live() && r.outruns(o, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // ackedAt reports that y acknowledged exactly the number n.
