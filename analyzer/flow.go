@@ -138,10 +138,10 @@ func (x *facts) step(s *statemachine.Step, first statemachine.Time) {
 	if s.To.Synchronized() {
 		*d |= established
 	}
-	switch s.To {
-	case statemachine.TimeWait:
+	if s.To == statemachine.TimeWait {
 		*d |= timeWaited
-	case statemachine.Closing:
+	}
+	if s.To == statemachine.Closing {
 		*d |= closedTogether
 	}
 	switch s.Event {
@@ -157,6 +157,10 @@ func (x *facts) step(s *statemachine.Step, first statemachine.Time) {
 		*d |= timedOut
 	case statemachine.StateLost:
 		*d |= lostState
+	case statemachine.NoEvent, statemachine.SendSYN, statemachine.SendSYNACK, statemachine.SendSynchronized,
+		statemachine.RecvSYN, statemachine.RecvSYNACK, statemachine.RecvACKOfSYN, statemachine.RecvFIN,
+		statemachine.RecvACKOfFIN, statemachine.TimeWaitExpiry, statemachine.Reuse:
+		// Told by the states before and after.
 	}
 }
 

@@ -43,7 +43,10 @@ func (s *recordSpool) deliver(sink Sink) error {
 }
 
 // close removes the temporary files.
-func (s *recordSpool) close() error { return errors.Join(s.records.close(), s.starts.close()) }
+func (s *recordSpool) close() {
+	s.records.close()
+	s.starts.close()
+}
 
 // recordStream gives records to the sink as they come.
 type recordStream struct {

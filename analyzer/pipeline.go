@@ -147,7 +147,7 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 	}
 	taker, records, failed := opt.outlets(sink)
 	if records != nil {
-		defer records.close() // a temporary file: its loss is no harm
+		defer records.close()
 	}
 	t := newTracker(opt, notes, taker)
 	var o Observation
@@ -198,7 +198,7 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 	if opt.wants(WantNotes) {
 		spooled = &noteSpool{spool: newSpool(opt.SpoolLimit, opt.TempDir)}
 		notes = spooled
-		defer spooled.close() // a temporary file: its loss is no harm
+		defer spooled.close()
 	}
 	taker, records, failed := opt.outlets(sink)
 	if records != nil {

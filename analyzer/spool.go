@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -147,17 +148,15 @@ func (s *spool) failure() error {
 	return s.err
 }
 
-// close removes the temporary file. It is allowed on a nil spool.
-func (s *spool) close() error {
+// close removes the temporary file. It is allowed on a nil spool. By then all
+// that the file held has been read, so a failure costs no result.
+func (s *spool) close() {
 	if s == nil || s.file == nil {
-		return nil
+		return
 	}
-	err := s.file.Close()
-	if e := os.Remove(s.file.Name()); err == nil {
-		err = e
-	}
+	_ = s.file.Close()
+	_ = os.Remove(s.file.Name())
 	s.file = nil
-	return err
 }
 
 // runReader yields the items of one sorted run.
@@ -241,13 +240,12 @@ func (c *cursor) advance() {
 		c.mem++
 		return
 	}
-	switch err := c.runs[0].next(); err {
-	case nil:
-	case io.EOF:
+	err := c.runs[0].next()
+	if errors.Is(err, io.EOF) {
 		last := len(c.runs) - 1
 		c.runs[0] = c.runs[last]
 		c.runs = c.runs[:last]
-	default:
+	} else if err != nil {
 		c.err = fmt.Errorf("temporary file: %w", err)
 		return
 	}

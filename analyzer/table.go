@@ -71,7 +71,7 @@ func (t *table) grow() {
 // remove takes the flow out of the table and its list and frees it.
 func (t *table) remove(i uint32) {
 	f := t.flows.at(i)
-	t.unlink(i, f)
+	t.unlink(f)
 	t.unplace(i, f.key.hash(t.seed))
 	t.flows.release(i)
 	t.live--
@@ -116,7 +116,7 @@ func (t *table) touch(i uint32, f *flow, id listID, due statemachine.Time) {
 	if f.list == id && t.lists[id].tail == i {
 		return
 	}
-	t.unlink(i, f)
+	t.unlink(f)
 	l := &t.lists[id]
 	f.list, f.prev, f.next = id, l.tail, 0
 	if l.tail != 0 {
@@ -127,7 +127,7 @@ func (t *table) touch(i uint32, f *flow, id listID, due statemachine.Time) {
 	l.tail = i
 }
 
-func (t *table) unlink(i uint32, f *flow) {
+func (t *table) unlink(f *flow) {
 	if f.list == noList {
 		return
 	}
