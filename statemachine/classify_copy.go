@@ -61,7 +61,7 @@ func (a *Analysis) sameACK(at Moment, side Side, seg *Segment, r *Reading) bool 
 			c = NetworkDuplicate
 		}
 	case !a.twice, late < 0, late > frameTwice0:
-	case seg.Options.Has(OptTimestamp|OptSACK), y.has(acked) && y.una == y.nxt() && y.lastClass == New:
+	case seg.Options.Has(OptTimestamp | OptSACK), y.has(acked) && y.una == y.nxt() && y.lastClass == New:
 		c = DuplicateFrame
 	}
 	if c == NoClass {
