@@ -5,6 +5,7 @@ set -euo pipefail
 
 GO=${GO:-go}
 needed_go=1.26
+fetched_go=1.26.0 # where the system's own Go is older than modules' toolchains
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -24,21 +25,40 @@ install_package() {
 # by itself (1.21 and later do).
 go_works() { command -v "$GO" >/dev/null 2>&1 && "$GO" list -m >/dev/null 2>&1; }
 
-# need_go: finds Go on the usual places or installs Debian's, else fails.
+# need_go: finds Go in the usual places, or gets one, else fails.
 need_go() {
+	local place
 	go_works && return
-	for GO in /usr/local/go/bin/go /usr/lib/go/bin/go /snap/bin/go "$HOME/go/bin/go"; do
+	for place in go /usr/local/go/bin/go /usr/lib/go/bin/go /snap/bin/go "$HOME/go/bin/go"; do
+		GO=$place
 		go_works && return
 	done
 	GO=go
-	for package in "golang-$needed_go-go" golang-go; do
-		if install_package ca-certificates "$package" 2>/dev/null; then
-			[ -x "/usr/lib/go-$needed_go/bin/go" ] && GO=/usr/lib/go-$needed_go/bin/go
-			go_works && return
-		fi
-	done
+	command -v go >/dev/null 2>&1 || install_package ca-certificates golang-go || true
+	go_works && return
+	if command -v go >/dev/null 2>&1 && fetch_go; then
+		go_works && return
+	fi
 	say "Go $needed_go or later is needed: https://go.dev/doc/install"
 	return 1
+}
+
+# fetch_go: lets a Go that is too old fetch a new one, as the module that
+# holds it. Its checksum is verified like that of any module.
+fetch_go() {
+	local old module dir
+	old=$(command -v go)
+	module=golang.org/toolchain@v0.0.1-go$fetched_go.$("$old" env GOOS)-$("$old" env GOARCH)
+	say "fetching Go $fetched_go with $("$old" version)"
+	dir=$(mktemp -d)
+	printf 'module fetch\n' >"$dir/go.mod"
+	(cd "$dir" && "$old" mod download "$module") || return 1
+	rm -rf "$dir"
+	dir=$("$old" env GOMODCACHE)/$module
+	# An old Go unpacks without the permission to execute.
+	chmod u+x "$dir"/bin/* "$dir"/pkg/tool/*/* 2>/dev/null || true
+	export GOROOT=$dir GOTOOLCHAIN=local
+	GO=$dir/bin/go
 }
 
 # want PROGRAM: installs an optional program where that is possible, and says
