@@ -128,7 +128,7 @@ func (r *resolution) arrivalOfSYNACK(y Side) {
 	}
 	for i := range r.log {
 		e := &r.log[i]
-		if !r.from(x, i) || !e.isSYNACK() || !me.iss.Less(e.ack) || me.nxt.Less(e.ack) {
+		if !r.from(x, i) || !e.isSYNACK() || e.seq != r.ends[x].iss || !me.iss.Less(e.ack) || me.nxt.Less(e.ack) {
 			continue
 		}
 		both := r.c.flags&bothOpened != 0

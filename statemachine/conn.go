@@ -73,6 +73,7 @@ const (
 	nxtTwice                       // the segment that ends at nxt was sent more than once
 	spoke                          // it sent at least one segment that counts
 	hasLast                        // lastSeq to lastFl
+	bareSYN                        // it sent a SYN without ACK
 	fromMiddle                     // its first segment was no SYN
 )
 
@@ -397,8 +398,11 @@ func (c *Conn) noteSYN(x, y *end, seg *Segment) {
 	if seg.Flags.Has(ACK) && seg.Ack.Sub(y.iss) > 1 && y.is(hasISS) && seg.Ack.Sub(y.iss) < 1<<16 {
 		c.flags |= fastOpen
 	}
-	if !seg.Flags.Has(ACK) && y.is(hasISS) {
-		c.flags |= bothOpened
+	if !seg.Flags.Has(ACK) {
+		x.has |= bareSYN
+		if y.is(bareSYN) {
+			c.flags |= bothOpened
+		}
 	}
 }
 

@@ -67,6 +67,7 @@ func (m *Machine) Judge(c *Conn, held *Held, at Moment, side Side, seg *Segment)
 		if at.Time-x.lastAt < oldDuplicate {
 			return SameConn
 		}
+		c.heirs[side] = heir{by: at}
 		return NewConn
 	}
 	if m.over(c) {

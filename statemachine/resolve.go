@@ -100,8 +100,9 @@ func (r *resolution) laterSYN(y Side, i int) bool {
 }
 
 // oldAttempt reports that the connection's SYN was an old duplicate: its
-// sender opened with another ISN, and then refused the answer to this one
-// (RFC 9293 §3.5, figure 8). Such an end never was in this connection.
+// sender refused the answer to it, having opened with another ISN before, or
+// opening with one at once (RFC 9293 §3.5, figure 8). Such an end never was in
+// this connection.
 func (r *resolution) oldAttempt(y Side) bool {
 	h := r.c.heirs[y]
 	if h.by.Packet == 0 || h.proof != 0 || r.c.ends[y].state != Unknown {
@@ -112,7 +113,8 @@ func (r *resolution) oldAttempt(y Side) bool {
 		if r.from(y, i) && !e.flags.Any(SYN) && !e.isRST() {
 			return false
 		}
-		if r.from(y, i) && e.isRST() && !e.flags.Has(ACK) && e.seq == r.ends[y].iss.Add(1) && e.at.Packet > h.by.Packet {
+		if r.from(y, i) && e.isRST() && !e.flags.Has(ACK) && e.seq == r.ends[y].iss.Add(1) &&
+			h.by.Time-e.at.Time < oldDuplicate {
 			return true
 		}
 	}
