@@ -137,7 +137,7 @@ func (r *resolution) chosen(y Side, i, cover int) int {
 func (r *resolution) reportedTwice(y Side, j int, e *entry) bool {
 	for ; j < len(r.log); j++ {
 		d := &r.log[j]
-		if d.side() == y && d.live() && d.is(dsack) && d.sackLo.Less(e.end) && e.seq.Less(d.sackHi) {
+		if d.side() == y && d.live() && d.is(dsack) && d.lo.Less(e.end) && e.seq.Less(d.hi) {
 			return true
 		}
 	}

@@ -3,15 +3,15 @@ package statemachine
 // entry is what the log keeps of one segment while its effects are unsettled.
 // The bits were judged when it was captured: they depend on the past alone.
 type entry struct {
-	at             Moment
-	seq, ack, end  Seq
-	maxEnd         Seq // highest end that its sender had sent, this segment included
-	tsval, tsecr   uint32
-	sackLo, sackHi Seq // first SACK block
-	flags          Flags
-	ipid           uint16
-	window         uint16
-	bits           entryBits
+	at            Moment
+	seq, ack, end Seq
+	maxEnd        Seq // highest end that its sender had sent, this segment included
+	tsval, tsecr  uint32
+	lo, hi        Seq // first SACK block; of a RST the edges of its receiver's window at the time
+	flags         Flags
+	ipid          uint16
+	window        uint16
+	bits          entryBits
 }
 
 // entryBits are facts about an entry.
@@ -20,7 +20,7 @@ type entryBits uint16
 const (
 	byServer   entryBits = 1 << iota // its sender is the server
 	hasTS                            // tsval and tsecr count
-	hasSACK                          // sackLo and sackHi count
+	hasSACK                          // lo and hi are a SACK block
 	dsack                            // the first block tells of octets received twice (RFC 2883 §4)
 	evidence                         // its ACK field tells what had reached its sender
 	copied                           // the same frame again: no departure, no evidence

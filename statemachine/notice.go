@@ -2,24 +2,17 @@ package statemachine
 
 // noteFindings reports what the settled log shows of resets, SYNs and ACKs
 // that a live end must not take.
-func (m *Machine) noteFindings(c *Conn, r *resolution) {
+func (m *Machine) noteFindings(r *resolution) {
 	for i := range r.log {
 		e := &r.log[i]
-		if e.is(copied | void) {
-			continue
-		}
 		switch {
+		case e.is(copied) || e.is(void):
 		case e.isRST():
 			m.noteRST(r, i)
 		case e.isSYN():
 			m.noteForeignSYN(r, i)
 		case e.isSYNACK():
-			x, y := &r.ends[e.side()], &r.ends[e.side().Peer()]
-			if y.is(hasISS) && !(y.iss.Less(e.ack) && e.ack.LessEq(y.nxt)) {
-				m.find(SYNACKWrongACK, e, int64(e.ack), int64(y.iss.Add(1)))
-			} else if x.is(hasISS) && e.seq != x.iss {
-				m.find(SYNACKISNChanged, e, int64(e.seq), int64(x.iss))
-			}
+			m.noteSYNACK(r, i)
 		case e.isFIN() && r.gone&(1<<i) != 0:
 			m.find(FINMoved, e, int64(e.end-1), int64(r.finNumber(e.side())))
 		case e.is(acksUnsent) && !r.tells(e.side(), i):
@@ -33,33 +26,34 @@ func (m *Machine) find(code Code, e *entry, a, b int64) {
 	m.findings = append(m.findings, Finding{At: e.at, A: a, B: b, Side: e.side(), Code: code})
 }
 
-// noteRST reports a RST that its receiver did not take: by its number (RFC
-// 5961 §3.2), or because the connection went on.
+// noteRST reports a RST that its receiver did not take, by its number against
+// the receiver's window when it was captured (RFC 5961 §3.2), or because the
+// connection went on; and one that ended TIME-WAIT.
 func (m *Machine) noteRST(r *resolution, i int) {
 	e := &r.log[i]
 	y := e.side().Peer()
 	me := &r.ends[y]
 	for k := range r.steps {
-		s := &r.steps[k]
-		if s.Cause.Packet == e.at.Packet && s.Event == RecvRST {
+		if s := &r.steps[k]; s.Cause.Packet == e.at.Packet && s.Event == RecvRST {
 			if s.From == TimeWait {
-				m.find(TimeWaitAssassination, e, int64(e.seq), 0)
+				m.find(TimeWaitAssassination, e, int64(e.seq), int64(e.lo))
 			}
 			return
 		}
 	}
-	if me.is(hasACK) && me.is(hasISS) && e.seq.Less(me.ack-1) || me.is(hasACK) && me.right.LessEq(e.seq) && me.ack != e.seq {
-		if me.state != Closed && me.state != Listen && !e.flags.Has(ACK) {
-			m.find(RSTOutOfWindow, e, int64(e.seq), int64(me.ack))
-			return
+	switch {
+	case !me.is(hasACK) || e.lo == 0 && e.hi == 0:
+		if r.wentOn(y, i) {
+			m.find(RSTIgnored, e, int64(e.seq), 0)
 		}
-	}
-	if r.gone&(1<<i) != 0 || r.wentOn(y, i) {
-		code := RSTIgnored
-		if me.is(hasACK) && e.maxEnd.Less(e.seq) {
-			code = RSTInexact
-		}
-		m.find(code, e, int64(e.seq), int64(me.ack))
+	case me.state == SynSent || me.state == Listen || me.state == Closed:
+		// No connection that it could end.
+	case e.seq != e.lo && !e.seq.In(e.lo, e.hi.Sub(e.lo)):
+		m.find(RSTOutOfWindow, e, int64(e.seq), int64(e.lo))
+	case e.maxEnd.Less(e.seq):
+		m.find(RSTInexact, e, int64(e.seq), int64(e.lo))
+	case r.gone&(1<<i) != 0 || r.wentOn(y, i):
+		m.find(RSTIgnored, e, int64(e.seq), int64(e.lo))
 	}
 }
 
@@ -85,4 +79,21 @@ func (m *Machine) noteForeignSYN(r *resolution, i int) {
 		return
 	}
 	m.find(OldDuplicateSYN, e, int64(e.seq), int64(x.iss))
+}
+
+// noteSYNACK reports a SYN-ACK that does not acknowledge the SYN, or that
+// brings another ISN than one before it.
+func (m *Machine) noteSYNACK(r *resolution, i int) {
+	e := &r.log[i]
+	if y := &r.ends[e.side().Peer()]; y.is(hasISS) && !(y.iss.Less(e.ack) && e.ack.LessEq(y.nxt)) {
+		m.find(SYNACKWrongACK, e, int64(e.ack), int64(y.iss.Add(1)))
+		return
+	}
+	for k := 0; k < i; k++ {
+		o := &r.log[k]
+		if o.side() == e.side() && o.live() && o.isSYNACK() && o.seq != e.seq && o.ack == e.ack {
+			m.find(SYNACKISNChanged, e, int64(e.seq), int64(o.seq))
+			return
+		}
+	}
 }

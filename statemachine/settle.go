@@ -19,7 +19,7 @@ func (m *Machine) settleIfSure(c *Conn) {
 // commit makes the words of r final and empties the log.
 func (m *Machine) commit(c *Conn, r *resolution) {
 	m.steps = append(m.steps, r.steps...)
-	m.noteFindings(c, r)
+	m.noteFindings(r)
 	c.ends = r.ends
 	m.dropLog(c)
 	c.tries = 0
