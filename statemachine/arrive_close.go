@@ -1,0 +1,162 @@
+package statemachine
+
+// This file places the arrivals that close a connection: the peer's FIN and
+// the ACK of one's own.
+
+// fin returns the number behind the FIN of x and its first and last captured
+// copies in the log, -1 for none; the number is meaningful when there is a
+// copy or the FIN is settled.
+func (r *resolution) fin(x Side) (end Seq, first, last int) {
+	first, last = -1, -1
+	e := &r.ends[x]
+	end = e.finEnd
+	known := r.c.ends[x].is(hasFIN)
+	if known {
+		end = r.c.ends[x].finEnd
+	}
+	for i := range r.log {
+		if !r.from(x, i) || !r.log[i].isFIN() {
+			continue
+		}
+		if !known {
+			end, known = r.log[i].end, true
+		}
+		if r.log[i].end == end {
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	return end, first, last
+}
+
+// arrivalOfACKOfFIN: the ACK must equal the number behind y's FIN. y's ACK of
+// what the peer sent with it or after it proves it, and so does the echo of
+// its timestamp.
+func (r *resolution) arrivalOfACKOfFIN(y Side) {
+	end, first, last := r.fin(y)
+	settled := r.c.ends[y].is(hasFIN)
+	if first < 0 && !settled {
+		return
+	}
+	for k := 0; !settled && k < first; k++ { // a FIN that left before it was captured
+		if r.from(y, k) && r.log[k].plain() && r.log[k].seq == end {
+			first = -1
+		}
+	}
+	cand := func(i int) bool {
+		e := &r.log[i]
+		return r.from(y.Peer(), i) && e.flags.Has(ACK) && !e.flags.Any(SYN|RST) && e.ack == end
+	}
+	proof := -1
+	for i := first + 1; i < len(r.log); i++ {
+		if !cand(i) {
+			continue
+		}
+		j := r.provesArrival(y, i)
+		if j >= 0 && (proof < 0 || j < proof) {
+			proof = j
+		}
+	}
+	if proof >= 0 && last > proof {
+		last = r.lastCopyBefore(y, max(first, 0), proof)
+	}
+	r.arrivalOfACK(y, first, last, proof, RecvACKOfFIN, cand)
+}
+
+// provesArrival returns the first entry of y that shows that segment i had
+// reached it: by its ACK where i takes numbers, by its echo of a timestamp
+// that no earlier segment carried; -1 when there is none.
+func (r *resolution) provesArrival(y Side, i int) int {
+	e := &r.log[i]
+	if e.seq != e.end {
+		if r.resentLater(i) {
+			return -1
+		}
+		return r.cover(y, i, e.seq.Add(1))
+	}
+	for j := i + 1; j < len(r.log); j++ {
+		if r.tells(y, j) && r.echoes(j, i) {
+			return j
+		}
+	}
+	return -1
+}
+
+// resentLater reports that the octets of entry i were sent again: the ACK of
+// them does not tell which copy arrived. All copies of a FIN acknowledge the
+// same, so only other segments count.
+func (r *resolution) resentLater(i int) bool {
+	e := &r.log[i]
+	for k := i + 1; k < len(r.log); k++ {
+		o := &r.log[k]
+		if r.from(e.side(), k) && o.seq.Less(e.end) && e.seq.Less(o.end) && o.ack != e.ack {
+			return true
+		}
+	}
+	return false
+}
+
+// arrivalOfFIN: y consumes the peer's FIN between its last segment that does
+// not cover it and the first that does. The cause is the copy that arrived,
+// or the segment that filled the hole before it (RFC 9293 §3.10.7.4 step 8).
+func (r *resolution) arrivalOfFIN(y Side) {
+	x := y.Peer()
+	end, first, last := r.fin(x)
+	if r.c.ends[y].is(tookFIN) || first < 0 || !r.ends[y].is(spoke) {
+		return
+	}
+	c := r.cover(y, first, end)
+	if c < 0 {
+		r.uncoveredFIN(y, end, first, last)
+		return
+	}
+	i := r.chosen(y, first, c)
+	short := r.lastShort(y, first, c, end)
+	cause := i
+	if k := r.filler(x, i, c, short, end); k > i {
+		cause = k
+	}
+	r.add(max(cause+1, short+1), cause, orderFIN, RecvFIN, c)
+}
+
+// filler returns the segment of x between i and the cover c that brought the
+// octets at which y stood still, -1 when none did.
+func (r *resolution) filler(x Side, i, c, short int, end Seq) int {
+	best := -1
+	for k := i + 1; k < c; k++ {
+		o := &r.log[k]
+		if !r.from(x, k) || !o.is(payload) || !o.seq.Less(end-1) {
+			continue
+		}
+		if short >= 0 && !(o.seq.LessEq(r.log[short].ack) && r.log[short].ack.Less(o.end)) {
+			continue
+		}
+		best = k
+	}
+	return best
+}
+
+// uncoveredFIN: presumed after y's last word, unless y spoke long after
+// without covering it, or x repeated it into silence.
+func (r *resolution) uncoveredFIN(y Side, end Seq, first, last int) {
+	r.unsure = true
+	unanswered := 0 // copies since y's last word
+	for j := first; j < len(r.log); j++ {
+		e := &r.log[j]
+		switch {
+		case r.from(y, j) && !e.isRST():
+			unanswered = 0
+			if j > last && r.tells(y, j) && e.ack.Less(end) && e.at.Time > r.log[last].at.Time+r.grace(y) {
+				return
+			}
+		case r.from(y.Peer(), j) && e.isFIN():
+			unanswered++
+		}
+	}
+	if unanswered > 1 {
+		return
+	}
+	r.add(len(r.log), last, orderFIN, RecvFIN, -1)
+}

@@ -1,0 +1,99 @@
+package statemachine
+
+// This file places the arrivals of resets and judges whether they must be
+// taken.
+
+// refusedByRST reports that y answered entry i with a bare RST at its ACK: it
+// has no such connection (RFC 9293 §3.10.7.1).
+func (r *resolution) refusedByRST(y Side, i int) bool {
+	for j := i + 1; j < len(r.log); j++ {
+		o := &r.log[j]
+		if r.from(y, j) {
+			return o.isRST() && !o.flags.Has(ACK) && o.seq == r.log[i].ack
+		}
+	}
+	return false
+}
+
+// arrivalsOfRST: a RST takes effect after y's last segment, since what was
+// captured after it may have crossed it. An end that speaks long after it did
+// not take it; on a path that is silent already its arrival is unknown.
+func (r *resolution) arrivalsOfRST(y Side) {
+	x := y.Peer()
+	if !r.ends[y].is(spoke) {
+		return
+	}
+	for i := range r.log {
+		if !r.from(x, i) || !r.log[i].isRST() {
+			continue
+		}
+		if j := r.beganAnew(y, i); j >= 0 {
+			r.add(max(i, r.lastOf(y, j))+1, i, orderRST, RecvRST, j)
+			continue
+		}
+		taken := true
+		for j := i + 1; j < len(r.log) && taken; j++ {
+			o := &r.log[j]
+			if r.from(y, j) && !o.isRST() && o.at.Time > r.log[i].at.Time+r.grace(y) {
+				taken = false
+			}
+		}
+		if taken && !r.log[i].is(unheard) {
+			r.add(len(r.log), i, orderRST, RecvRST, -1)
+		}
+	}
+}
+
+// beganAnew returns the first SYN-ACK of y behind entry i with another ISN
+// than its SYN-ACK before i: a passive open that the RST at i returned to
+// LISTEN (RFC 9293 §3.10.7.4 step 2). It is -1 when there is none.
+func (r *resolution) beganAnew(y Side, i int) int {
+	old := -1
+	for k := i - 1; k >= 0 && old < 0; k-- {
+		if r.from(y, k) && r.log[k].isSYNACK() {
+			old = k
+		}
+	}
+	for j := i + 1; old >= 0 && j < len(r.log); j++ {
+		if r.from(y, j) && r.log[j].isSYNACK() && r.log[j].seq != r.log[old].seq {
+			return j
+		}
+	}
+	return -1
+}
+
+// ackBefore returns the highest ACK that y had sent before entry p, as far as
+// the log tells; else the highest of all.
+func (r *resolution) ackBefore(y Side, p int) Seq {
+	for k := p - 1; k >= 0; k-- {
+		if e := &r.log[k]; r.from(y, k) && (e.isSYNACK() || r.tells(y, k)) {
+			return e.ack
+		}
+	}
+	return r.ends[y].ack
+}
+
+// acceptsRST tells whether y must take the RST of entry i in its present
+// state (RFC 9293 §3.10.7.3 step 2, §3.10.7.4 step 2; RFC 5961 §3.2). The
+// observer knows RCV.NXT only between the highest ACK that y has sent and the
+// end of what x had sent. Linux takes one number lower after the peer's FIN.
+func (r *resolution) acceptsRST(y Side, i, pos int) bool {
+	e := &r.log[i]
+	me := &r.ends[y]
+	x := &r.ends[y.Peer()]
+	if me.state == SynSent {
+		return e.flags.Has(ACK) && me.iss.Less(e.ack) && e.ack.LessEq(me.nxt)
+	}
+	if !me.is(hasACK) {
+		return true
+	}
+	low := r.ackBefore(y, pos)
+	if me.state == CloseWait || me.state == LastAck || me.state == Closing {
+		low--
+	}
+	high := e.maxEnd
+	if !x.is(hasNxt) || high.Less(low) {
+		high = low
+	}
+	return low.LessEq(e.seq) && e.seq.LessEq(high)
+}

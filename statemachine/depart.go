@@ -1,0 +1,159 @@
+package statemachine
+
+// This file applies departures: what sending a segment shows of its sender.
+
+// depart applies what sending entry p shows of its sender.
+func (r *resolution) depart(y Side, p int) {
+	e := &r.log[p]
+	x := &r.ends[y]
+	s := Step{Cause: e.at, Place: e.at.Packet, Side: y, Certainty: Witnessed}
+	switch {
+	case e.isSYN():
+		if x.is(hasISS) && e.seq == x.iss {
+			s.Event, s.Number, s.NumberKind = SendSYN, e.seq, ISNNumber
+			if r.disowned(y, p) {
+				s.Certainty = Presumed
+			}
+			if x.state == Closed || x.state == Unknown || x.state == Listen {
+				r.step(s)
+			}
+		}
+	case e.isSYNACK():
+		s.Event, s.Number, s.NumberKind = SendSYNACK, e.seq, ISNNumber
+		r.step(s)
+	case e.isRST():
+		r.departRST(y, p, s)
+	case e.isFIN() && r.forged&(1<<p) != 0:
+	case e.isFIN():
+		r.selfEvident(y, p)
+		s.Event, s.Number, s.NumberKind = SendFIN, e.end-1, FINNumber
+		if r.step(s) {
+			x.has |= hasFIN
+			x.finEnd = e.end
+		}
+	default:
+		r.selfEvident(y, p)
+	}
+}
+
+// disowned reports that the sender of the SYN at p refused the answer to it
+// by a bare RST: its attempt was over by then, or the SYN was not its own.
+func (r *resolution) disowned(y Side, p int) bool {
+	for i := p + 1; i < len(r.log); i++ {
+		e := &r.log[i]
+		if !r.from(y, i) || e.flags.Has(SYN) {
+			continue
+		}
+		return e.isRST() && !e.flags.Has(ACK) && e.seq == r.log[p].seq.Add(1)
+	}
+	return false
+}
+
+// selfEvident makes the steps that the sender of an ordinary segment must
+// have made before, where no captured segment brought them.
+func (r *resolution) selfEvident(y Side, p int) {
+	e := &r.log[p]
+	x := &r.ends[y]
+	s := Step{Cause: e.at, Place: e.at.Packet, Side: y, Certainty: Witnessed}
+	switch {
+	case x.state == Unknown && e.plain():
+		s.Event, s.Certainty = SendSynchronized, Presumed
+	case x.state == SynSent && e.flags.Has(ACK) && r.beyondISN(y.Peer(), e.ack):
+		s.Event = RecvSYNACK
+	case x.state == SynReceived && r.provesThirdACK(y, p):
+		s.Event = RecvACKOfSYN
+	case x.state == TimeWait && e.plain():
+		x.since = e.at.Time // RFC 9293 §3.10.7.4 step 8: restart the 2MSL time-out
+		return
+	default:
+		return
+	}
+	r.step(s)
+}
+
+// beyondISN reports that ack covers the SYN of x, as far as it is known.
+func (r *resolution) beyondISN(x Side, ack Seq) bool {
+	e := &r.ends[x]
+	return !e.is(hasISS) || e.iss.Less(ack)
+}
+
+// provesThirdACK reports that an end in SYN-RECEIVED can have sent entry p
+// only after the ACK of its SYN: payload or FIN, or an ACK beyond the SYN.
+// With Fast Open (RFC 7413 §4.2) and in a simultaneous open payload and FIN
+// prove nothing.
+func (r *resolution) provesThirdACK(y Side, p int) bool {
+	e := &r.log[p]
+	if !e.flags.Has(ACK) || e.flags.Has(SYN) {
+		return false
+	}
+	x := &r.ends[y.Peer()]
+	if r.tells(y, p) && x.is(hasISS) && r.synEnd(y.Peer()).Less(e.ack) {
+		return true
+	}
+	return !e.isRST() && (e.is(payload) || e.isFIN()) && r.c.flags&(fastOpen|bothOpened) == 0
+}
+
+// synEnd returns the number behind the SYN of x and the data on it that were
+// acknowledged with it.
+func (r *resolution) synEnd(x Side) Seq {
+	end := r.ends[x].iss.Add(1)
+	if r.c.flags&fastOpen == 0 {
+		return end
+	}
+	for i := range r.log {
+		if e := &r.log[i]; e.side() != x && e.live() && e.isSYNACK() && end.Less(e.ack) {
+			end = e.ack
+		}
+	}
+	return end
+}
+
+// departRST applies the departure of a RST (RFC 9293 §3.10.5, §3.10.7.1). One
+// that only answers an unacceptable ACK in SYN-SENT or SYN-RECEIVED is no end
+// of the attempt (§3.10.7.3, §3.10.7.4).
+func (r *resolution) departRST(y Side, p int, s Step) {
+	e := &r.log[p]
+	x := &r.ends[y]
+	if (x.state == SynSent || x.state == SynReceived) && !e.flags.Has(ACK) && r.answersBadACK(y, p) {
+		return
+	}
+	if x.state == Closed || x.state == Listen {
+		return
+	}
+	if x.state == Unknown && x.has&hasNxt == 0 {
+		// It never sent anything else: it had no connection to lose.
+		x.state, x.cert = Closed, Witnessed
+		return
+	}
+	s.Event = SendRST
+	if x.is(hasNxt) && x.nxt.Less(e.seq) || r.unstamped(y, p) {
+		s.Certainty = Presumed
+	}
+	if w := Time(r.m.cfg.FinWait2); x.state == FinWait2 && w > 0 && e.at.Time-x.since >= w && !e.flags.Has(ACK) {
+		s = Step{Cause: Moment{Time: x.since + w}, Place: e.at.Packet, Side: y, Event: FinWait2Timeout, Certainty: ByTimer}
+	}
+	r.step(s)
+}
+
+// unstamped reports that the RST at p lacks the timestamps that its sender
+// puts on every other segment though it answers none: a live stack would have
+// put them here too (RFC 7323 §3.2 allows, Linux does).
+func (r *resolution) unstamped(y Side, p int) bool {
+	e := &r.log[p]
+	return e.flags.Has(ACK) && !e.is(hasTS) && r.ends[y].is(hasTSVal) && r.ends[y.Peer()].is(hasTSVal)
+}
+
+// answersBadACK reports that the RST at p takes its number from an ACK of the
+// peer that the end cannot accept.
+func (r *resolution) answersBadACK(y Side, p int) bool {
+	e := &r.log[p]
+	x := &r.ends[y]
+	for i := p - 1; i >= 0; i-- {
+		o := &r.log[i]
+		if o.side() == y || !o.live() || !o.flags.Has(ACK) || o.ack != e.seq {
+			continue
+		}
+		return o.ack.LessEq(x.iss) || x.nxt.Less(o.ack)
+	}
+	return false
+}

@@ -1,0 +1,261 @@
+package statemachine
+
+// This file keeps the numbers of what each end has sent, and enters segments
+// into the log with what is new about them.
+
+// repeats reports that seg is the frame that x sent last, captured again:
+// same IP ID, numbers, flags, window and timestamp.
+func (x *end) repeats(seg *Segment) bool {
+	if !x.is(hasLast) || x.lastSeq != seg.Seq || x.lastAck != seg.Ack || x.lastFl != seg.Flags ||
+		x.lastWnd != seg.Window || !seg.HasIPID || seg.IPID == 0 || x.lastID != seg.IPID {
+		return false
+	}
+	return !seg.Options.Has(OptTimestamp) || seg.Options.TSVal == x.tsval
+}
+
+// plausible is how far behind all that was sent a segment may lie and still
+// be taken for the sender's own: more than any window that can be offered
+// without scaling, far less than half of the sequence space.
+const plausible Size = 1 << 26
+
+// note enters a segment into the numbers of its sender x and returns what is
+// new about it. seqEnd is the number behind it.
+func (c *Conn) note(at Moment, x, y *end, seg *Segment, seqEnd Seq) entryBits {
+	var b entryBits
+	x.lastAt = at.Time
+	x.lastSeq, x.lastAck, x.lastFl, x.lastWnd, x.lastID = seg.Seq, seg.Ack, seg.Flags, seg.Window, seg.IPID
+	x.has |= hasLast | spoke
+	y.asks = 0
+	if x.is(hasNxt) && !seg.Flags.Has(RST) && seg.Seq.Less(x.nxt) && x.asks < 255 {
+		x.asks++ // sent again, or a probe one number back (RFC 9293 §3.8.4)
+	}
+	if seg.Flags.Has(ACK) {
+		b |= c.noteACK(at, x, y, seg)
+	}
+	if seg.Flags.Has(RST) {
+		return b
+	}
+	switch {
+	case !x.is(hasNxt):
+		x.nxt, x.nxtAt = seqEnd, at.Time
+		x.has |= hasNxt
+		b |= newEnd
+	case x.nxt.Less(seqEnd) && seqEnd.Sub(x.nxt) < plausible:
+		x.nxt, x.nxtAt = seqEnd, at.Time
+		x.has &^= nxtTwice
+		b |= newEnd
+	case seqEnd == x.nxt && seqEnd != seg.Seq:
+		x.has |= nxtTwice
+	}
+	if seg.Options.Has(OptTimestamp) {
+		x.tsval = seg.Options.TSVal
+		x.has |= hasTSVal
+	}
+	return b
+}
+
+// noteACK enters the ACK field and the window of a segment of x. An ACK below
+// the highest that x sent before was overtaken on its way to the tap and is
+// no evidence.
+func (c *Conn) noteACK(at Moment, x, y *end, seg *Segment) entryBits {
+	ack := seg.Ack
+	if y.is(hasNxt) && y.nxt.Less(ack) {
+		if ack.Sub(y.nxt) >= plausible || seg.Flags.Has(RST) {
+			return acksUnsent
+		}
+		if !y.is(fromMiddle) && c.flags&sawSYN != 0 {
+			// Perhaps not captured, perhaps never sent: no evidence until
+			// the peer's own numbers reach it.
+			return acksUnsent
+		}
+	}
+	if !x.is(hasACK) {
+		x.ack = ack
+		x.has |= hasACK
+		x.right = ack.Add(c.window(x, y, seg))
+		c.timeResponse(at, x, y)
+		return evidence | newAck
+	}
+	if r := ack.Add(c.window(x, y, seg)); x.right.Less(r) {
+		x.right = r
+	}
+	if ack == x.ack {
+		return evidence
+	}
+	if !x.ack.Less(ack) {
+		return 0
+	}
+	x.ack = ack
+	c.timeResponse(at, x, y)
+	return evidence | newAck
+}
+
+// timeResponse keeps the shortest time that x took, as the tap sees it, to
+// acknowledge the last of what y had sent once (RFC 6298 §3: Karn).
+func (c *Conn) timeResponse(at Moment, x, y *end) {
+	if !y.is(hasNxt) || x.ack != y.nxt || y.is(nxtTwice) {
+		return
+	}
+	if r := at.Time - y.nxtAt; r > 0 && (x.resp == 0 || r < x.resp) {
+		x.resp = r
+	}
+}
+
+// window returns the receive window that a segment of x offers, scaled when
+// both SYNs carried the option and the segment is no SYN (RFC 7323 §2.2).
+// Observer: in mid-stream the scale is unknown; the largest is assumed, so
+// that nothing is called out of the window that may lie in it.
+func (c *Conn) window(x, y *end, seg *Segment) Size {
+	w := Size(seg.Window)
+	if seg.Flags.Has(SYN) {
+		return w
+	}
+	if x.is(hasScale) && y.is(hasScale) {
+		return w << min(x.wscale, 14)
+	}
+	if !x.is(hasISS) || !y.is(hasISS) {
+		return w << 14
+	}
+	return w
+}
+
+// enter notes a segment and makes its log entry.
+func (c *Conn) enter(at Moment, side Side, seg *Segment) entry {
+	x := &c.ends[side]
+	e := entry{
+		at: at, seq: seg.Seq, ack: seg.Ack, end: seg.End(),
+		flags: seg.Flags, ipid: seg.IPID, window: seg.Window, bits: entryBits(side),
+	}
+	if seg.Len > 0 {
+		e.bits |= payload
+	}
+	if seg.HasIPID {
+		e.bits |= hasIPID
+	}
+	if o := &seg.Options; o.Has(OptTimestamp) {
+		e.tsval, e.tsecr = o.TSVal, o.TSEcr
+		e.bits |= hasTS
+	}
+	if o := &seg.Options; o.Has(OptSACK) && o.NSACK > 0 {
+		e.lo, e.hi = o.SACK[0].Left, o.SACK[0].Right
+		e.bits |= hasSACK
+		if e.lo.Less(seg.Ack) || o.NSACK > 1 && o.SACK[1].Left.LessEq(e.lo) && e.hi.LessEq(o.SACK[1].Right) {
+			e.bits |= dsack // RFC 2883 §4
+		}
+	}
+	switch {
+	case x.repeats(seg) || c.capturedBefore(&e):
+		e.bits |= copied
+	case voidShape(seg.Flags):
+		e.bits |= void
+	default:
+		e.bits |= c.noteEntry(at, side, seg, &e)
+	}
+	e.maxEnd = x.nxt
+	return e
+}
+
+// voidShape reports control bits that no TCP sends or takes: no ACK outside
+// SYN and RST, SYN with FIN or RST (RFC 9293 §3.10.7.4 step 5, §3.10.7.2).
+func voidShape(f Flags) bool {
+	if f.Has(SYN) {
+		return f.Any(FIN | RST)
+	}
+	return !f.Any(ACK | RST)
+}
+
+// capturedBefore reports that the log holds the same frame already.
+func (c *Conn) capturedBefore(e *entry) bool {
+	if !e.is(hasIPID) || e.ipid == 0 {
+		return false
+	}
+	for i := len(c.log) - 1; i >= 0 && i >= len(c.log)-8; i-- {
+		o := &c.log[i]
+		if o.ipid == e.ipid && o.side() == e.side() && o.seq == e.seq && o.ack == e.ack && o.end == e.end &&
+			o.flags == e.flags && o.window == e.window && o.tsval == e.tsval && o.tsecr == e.tsecr {
+			return true
+		}
+	}
+	return false
+}
+
+// noteEntry enters a segment that counts, with what its SYN brings.
+func (c *Conn) noteEntry(at Moment, side Side, seg *Segment, e *entry) entryBits {
+	x, y := &c.ends[side], &c.ends[side.Peer()]
+	if seg.Flags.Has(SYN) {
+		c.noteSYN(x, y, seg)
+		if x.is(hasISS) && x.iss != seg.Seq {
+			// A SYN of another incarnation: its numbers are not this one's.
+			if seg.Flags.Has(ACK) {
+				return 0
+			}
+			x.lastAt = at.Time
+			return 0
+		}
+	} else if !x.is(hasNxt) && !e.isRST() {
+		x.has |= fromMiddle
+	}
+	if e.plain() || e.isFIN() {
+		c.pickISN(y, seg.Ack-1)
+		c.pickISN(x, seg.Seq-1)
+	}
+	if seg.Flags.Has(RST) {
+		c.flags |= sawRST
+		e.lo, e.hi = y.ack, y.right
+		if x.asks >= 2 {
+			e.bits |= unheard
+		}
+	}
+	return c.note(at, x, y, seg, e.end)
+}
+
+// noteSYN takes the ISN and the options of a SYN. A SYN-ACK with another ISN
+// replaces one that was never acknowledged; a SYN does not.
+func (c *Conn) noteSYN(x, y *end, seg *Segment) {
+	c.flags |= sawSYN
+	fresh := !x.is(hasISS)
+	if !fresh && seg.Seq != x.iss && x.state == Unknown && seg.Flags.Has(ACK) && !(y.is(hasACK) && x.iss.Less(y.ack)) {
+		fresh = true
+		x.has &^= hasNxt | hasACK | hasScale
+	}
+	if !fresh {
+		return
+	}
+	if x.is(hasNxt) && !x.is(fromMiddle) {
+		return
+	}
+	if x.is(fromMiddle) && x.state != Unknown {
+		return
+	}
+	x.iss = seg.Seq
+	x.has |= hasISS
+	if seg.Options.Has(OptWScale) {
+		x.wscale = seg.Options.WScale
+		x.has |= hasScale
+	}
+	if seg.Flags.Has(ACK) && seg.Ack.Sub(y.iss) > 1 && y.is(hasISS) && seg.Ack.Sub(y.iss) < 1<<16 {
+		c.flags |= fastOpen
+	}
+	if !seg.Flags.Has(ACK) {
+		x.has |= bareSYN
+		if y.is(bareSYN) {
+			c.flags |= bothOpened
+		}
+	}
+}
+
+// pickISN makes isn the ISN of x when the log holds a SYN of x with it and x
+// was taken to have another: of several candidates the one counts that an
+// ordinary segment goes on from.
+func (c *Conn) pickISN(x *end, isn Seq) {
+	if !x.is(hasISS) || x.iss == isn || x.state != Unknown {
+		return
+	}
+	for i := range c.log {
+		e := &c.log[i]
+		if &c.ends[e.side()] == x && e.live() && e.flags.Has(SYN) && e.seq == isn {
+			x.iss, x.nxt = isn, e.end
+			return
+		}
+	}
+}
