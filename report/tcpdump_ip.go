@@ -196,6 +196,7 @@ func (t *TcpdumpPrinter) ip4Verbose(off, header, total int, presumed bool) bool 
 		case optionCut:
 			t.str(" [truncated-option]")
 			whole = false
+		case optionDone, optionBad:
 		}
 		t.str(")")
 	}

@@ -74,7 +74,7 @@ func (t *TcpdumpPrinter) ip6Extensions(off, total, length int) {
 		t.str(": ")
 	}
 	for {
-		size := 0
+		var size int
 		switch next {
 		case protoHopByHop:
 			if at != off+40 {

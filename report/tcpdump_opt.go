@@ -120,6 +120,7 @@ func (o *optionPrinter) print() bool {
 		}
 		kind, result := o.one()
 		switch result {
+		case optionDone:
 		case optionBad:
 			o.t.str("[bad opt]")
 			if !first {
