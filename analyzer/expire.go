@@ -1,5 +1,7 @@
 package analyzer
 
+import "github.com/tcpstate/tcpstate/statemachine"
+
 // endReason says why a connection's record is written.
 type endReason uint8
 
@@ -54,9 +56,18 @@ func (t *tracker) makeRoom() {
 	}
 }
 
+// never is the packet from which a connection has the four-tuple that got no
+// more of it than its SYN.
+const never = ^uint64(0)
+
 // end finishes the flow's connection and frees the flow.
 func (t *tracker) end(i uint32, why endReason) {
 	f := t.table.flows.at(i)
+	if f.held != 0 && !f.alone() {
+		if h := *t.helds.at(f.held); t.machine.Claim(t.conns.at(f.conn), &h) {
+			t.openHeld(f, h, statemachine.Moment{Packet: never, Time: t.now.Time})
+		}
+	}
 	t.finish(f, why)
 	t.free(f)
 	t.table.remove(i)

@@ -45,6 +45,9 @@ func (v *replay) observe(p *Packet) (conn uint32, side statemachine.Side, r stat
 	hash := key.hash(v.table.seed)
 	i := v.table.find(&key, hash)
 	if s, ok := v.startAt(p.Number); ok {
+		if s.from == never {
+			return v.single(s, p, fromLow)
+		}
 		if i != 0 && s.from > p.Number {
 			return v.wait(v.table.flows.at(i), s, p, fromLow)
 		}

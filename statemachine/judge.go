@@ -80,11 +80,15 @@ func (m *Machine) Judge(c *Conn, held *Held, at Moment, side Side, seg *Segment)
 	return HoldSYN
 }
 
-// Unclaimed reports that nothing contradicts the held SYN though nothing
-// answered it either: its sender said nothing else since. It then was an
-// attempt of its own, without an answer.
-func (c *Conn) Unclaimed(h *Held) bool {
-	return c.ends[h.Side].lastAt <= h.At.Time || c.silentSince(h)
+// Claim decides about a held SYN when c ends: it was an attempt of its own when
+// its sender said nothing else since. The answer true means that c gives way
+// to it, as after NewFromHeld.
+func (m *Machine) Claim(c *Conn, h *Held) bool {
+	if !c.silentSince(h) {
+		return false
+	}
+	m.giveWayTo(c, h, h.At, h.Side)
+	return true
 }
 
 // silentSince reports that the sender of the held SYN sent nothing but copies
