@@ -165,7 +165,8 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	if len(codes) > 0 {
 		run.Wants |= analyzer.WantConnections
 	}
-	source := func() (analyzer.Source, error) { return capture.OpenAll(o.files, o.streams.in), nil }
+	stdin := untilDone(ctx, o.streams.in)
+	source := func() (analyzer.Source, error) { return capture.OpenAll(o.files, stdin), nil }
 	err = analyzer.Run(ctx, run, source, watch)
 	if watch.done && ctx.Err() == nil {
 		err = nil // what ended the input is in the capture's record
