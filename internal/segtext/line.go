@@ -11,9 +11,9 @@ import (
 
 // The values of parts that a line leaves out.
 const (
-	defaultDelay  statemachine.Time = 1e6 // ns
-	defaultWindow                   = 65535
-	defaultTTL                      = 64
+	defaultDelay  = 1e6 // ns
+	defaultWindow = 65535
+	defaultTTL    = 64
 )
 
 // Line is one segment of a conversation.
