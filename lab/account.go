@@ -33,7 +33,8 @@ type captured struct {
 	at  time.Time
 	out bool
 	*packet.TCP
-	matched bool
+	repeat  bool // it sends numbers again that left before
+	matched bool // an event has been found for it
 }
 
 // side gathers the accounts of one host.
@@ -41,6 +42,7 @@ type side struct {
 	by        map[canon.Tuple]*account
 	listening map[netip.AddrPort]bool
 	order     []canon.Tuple
+	cookies   int64 // SYN cookies that the host sent
 }
 
 func (s *side) of(t canon.Tuple, at time.Time) *account {
@@ -64,8 +66,14 @@ func (l *lab) truth(rec *recording, tr *ktrace.Trace) (*truth.File, error) {
 	f := &truth.File{
 		Schema: truth.Schema, Scenario: l.sc.name, Description: l.sc.desc, Kernel: kernelRelease(),
 		Start: rec.start.UTC(), End: rec.end.UTC(), Link: l.sc.link.String(),
-		Captures: map[string]string{truth.Client: "client.pcap", truth.Middle: "middle.pcap", truth.Server: "server.pcap"},
+		Captures: map[string]string{},
 		Sysctls:  map[string]map[string]string{}, Counters: map[string]map[string]int64{}, Forged: l.forged,
+	}
+	for _, name := range []string{truth.Client, truth.Middle, truth.Server} {
+		f.Captures[name] = name + ".pcap"
+		if l.sc.gzip {
+			f.Captures[name] += ".gz"
+		}
 	}
 	if l.w != nil {
 		f.LostBefore, f.LostAfter = l.w.Lost()
@@ -77,6 +85,7 @@ func (l *lab) truth(rec *recording, tr *ktrace.Trace) (*truth.File, error) {
 	for i := range acc {
 		acc[i] = &side{by: map[canon.Tuple]*account{}, listening: map[netip.AddrPort]bool{}}
 		f.Counters[sides[i]] = rec.counters[i]
+		acc[i].cookies = rec.counters[i]["SyncookiesSent"]
 		for _, s := range rec.seen[i] {
 			a := acc[i].of(canon.Tuple{Local: s.Local, Remote: s.Remote}, s.First)
 			a.seen = append(a.seen, s)
@@ -88,7 +97,7 @@ func (l *lab) truth(rec *recording, tr *ktrace.Trace) (*truth.File, error) {
 	events := tr.Select(rec.start, rec.end, l.addresses())
 	for _, e := range events {
 		i := 0
-		if e.Local.Addr() == l.saddr {
+		if e.Local.Addr() == l.saddr || e.Local.Addr() == l.saddr6 {
 			i = 1
 		}
 		t := e.Truth(sides[i])
@@ -204,7 +213,7 @@ func (l *lab) endpoint(s *side, t canon.Tuple, i int) truth.Endpoint {
 	if a == nil || e.Raw {
 		return e
 	}
-	steps, doubt := canon.Endpoint(a.events, a.seen)
+	steps, doubt := canon.Endpoint(a.events, a.seen, l.socks.Vanished())
 	e.Doubt = doubt
 	for _, st := range steps {
 		st.At = st.At.UTC()
@@ -215,5 +224,8 @@ func (l *lab) endpoint(s *side, t canon.Tuple, i int) truth.Endpoint {
 	}
 	a.retransmits(&e)
 	a.resets(&e)
+	if e.Doubt == "" && s.cookies == 0 {
+		e.Doubt = a.missed(e.Steps)
+	}
 	return e
 }

@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tcpstate/tcpstate/lab/internal/ktrace"
 	"github.com/tcpstate/tcpstate/lab/truth"
@@ -23,16 +25,28 @@ func main() {
 	list := flag.Bool("list", false, "list the scenarios and stop")
 	jobs := flag.Int("j", 4, "scenarios at a time")
 	pcaps := flag.String("pcaps", "", "copy the captures that testdata/pcaps holds into this directory")
+	seeds := flag.String("random", "", "record random traffic of these comma-separated seeds instead")
 	flag.Parse()
-	if err := run(*out, *only, *list, *jobs, *pcaps); err != nil {
+	if err := run(*out, *only, *list, *jobs, *pcaps, *seeds); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		os.Exit(1)
 	}
 }
 
 // run records the chosen scenarios.
-func run(out, only string, list bool, jobs int, pcaps string) error {
+func run(out, only string, list bool, jobs int, pcaps, seeds string) error {
 	chosen := choose(scenarios(), only)
+	if seeds != "" {
+		chosen = nil
+		for _, s := range strings.Split(seeds, ",") {
+			n, err := strconv.ParseUint(s, 10, 64)
+			if err != nil {
+				return fmt.Errorf("seed %q: %w", s, err)
+			}
+			chosen = append(chosen, random(n))
+		}
+		jobs = 1 // the wire must not fall behind
+	}
 	if list {
 		for _, sc := range chosen {
 			fmt.Printf("%-28s %s\n", sc.name, sc.desc)
@@ -50,7 +64,7 @@ func run(out, only string, list bool, jobs int, pcaps string) error {
 		return err
 	}
 	defer tr.Close()
-	err = all(chosen, tr, out, jobs)
+	err = errors.Join(all(chosen, tr, out, jobs), index(out))
 	if err == nil && pcaps != "" {
 		err = publish(out, pcaps)
 	}
@@ -81,28 +95,23 @@ const attempts = 4
 
 // all records the scenarios, the slow ones beside the others.
 func all(chosen []*scenario, tr *ktrace.Trace, out string, jobs int) error {
-	slots := make(chan int, jobs+slowSlots)
-	for i := range jobs {
-		slots <- i + 1
-	}
-	slow := make(chan int, slowSlots)
-	for i := range slowSlots {
-		slow <- jobs + i + 1
-	}
+	free := make(chan bool, jobs)
+	slow := make(chan bool, slowJobs)
+	var number atomic.Int64
 	var mu sync.Mutex
 	var errs []error
 	var wg sync.WaitGroup
 	order := append([]*scenario(nil), chosen...)
 	sort.SliceStable(order, func(i, j int) bool { return order[i].slow && !order[j].slow })
 	for _, sc := range order {
-		from := slots
+		room := free
 		if sc.slow {
-			from = slow
+			room = slow
 		}
 		wg.Go(func() {
-			slot := <-from
-			defer func() { from <- slot }()
-			line, err := attempt(sc, tr, filepath.Join(out, sc.name), slot)
+			room <- true
+			defer func() { <-room }()
+			line, err := attempt(sc, tr, filepath.Join(out, sc.name), &number)
 			mu.Lock()
 			defer mu.Unlock()
 			fmt.Println(line)
@@ -115,16 +124,16 @@ func all(chosen []*scenario, tr *ktrace.Trace, out string, jobs int) error {
 	return errors.Join(errs...)
 }
 
-// slowSlots is how many scenarios that wait for long timers run beside the
+// slowJobs is how many scenarios that wait for long timers run beside the
 // others.
-const slowSlots = 16
+const slowJobs = 16
 
 // attempt records one scenario, again where the record leaves doubt.
-func attempt(sc *scenario, tr *ktrace.Trace, dir string, slot int) (string, error) {
+func attempt(sc *scenario, tr *ktrace.Trace, dir string, number *atomic.Int64) (string, error) {
 	var f *truth.File
 	var err error
 	for range attempts {
-		f, err = record(sc, tr, dir, slot, 0)
+		f, err = record(sc, tr, dir, int(number.Add(1)))
 		if err == nil {
 			err = doubts(f)
 		}
@@ -135,7 +144,11 @@ func attempt(sc *scenario, tr *ktrace.Trace, dir string, slot int) (string, erro
 	return sc.name + ": failed: " + err.Error(), err
 }
 
-// doubts returns an error when the kernel's record of an end is not whole.
+// doubtful is the share of ends that may be in doubt among many.
+const doubtful = 0.01
+
+// doubts returns an error when the kernel's record of an end is not whole; in
+// random traffic, when there are too many such ends.
 func doubts(f *truth.File) error {
 	var errs []error
 	for _, c := range f.Connections {
@@ -148,7 +161,15 @@ func doubts(f *truth.File) error {
 					errs = append(errs, fmt.Errorf("%s: a retransmission without its packet", e.Addr))
 				}
 			}
+			for _, r := range e.ResetsSent {
+				if r.Packet == 0 {
+					errs = append(errs, fmt.Errorf("%s: a reset without its packet", e.Addr))
+				}
+			}
 		}
+	}
+	if f.Seed != 0 && float64(len(errs)) <= doubtful*2*float64(len(f.Connections)) {
+		return nil
 	}
 	return errors.Join(errs...)
 }

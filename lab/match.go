@@ -1,34 +1,56 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/tcpstate/tcpstate/lab/internal/packet"
 	"github.com/tcpstate/tcpstate/lab/truth"
 )
 
-// The tracepoints fire just after the packet was handed to the interface, and
-// are printed in whole microseconds.
+// Bounds of the time between an event and its packet. A retransmission's event
+// fires when the packet has been handed to the interface's queue: nearly always
+// the packet passed the tap just before, sometimes just after. Events are
+// printed in whole microseconds.
 const (
 	eventEarly = 5 * time.Microsecond
 	eventLate  = 2 * time.Millisecond
 )
 
-// retransmits pairs each retransmission event with the packet that left just
-// before it.
-func (a *account) retransmits(e *truth.Endpoint) {
-	for _, ev := range a.events {
-		var want func(*captured) bool
-		switch ev.Name {
-		case "tcp_retransmit_skb":
-			want = func(p *captured) bool { return p.SeqLen() > 0 && !p.Has(packet.RST) }
-		case "tcp_retransmit_synack":
-			want = func(p *captured) bool { return p.Is(packet.SYN | packet.ACK) }
-		default:
+// repeats marks the packets that send numbers again which left before.
+func (a *account) repeats() {
+	var end uint32
+	began := false
+	for i := range a.packets {
+		p := &a.packets[i]
+		if !p.out || p.Has(packet.RST) || p.SeqLen() == 0 {
 			continue
 		}
+		if p.Has(packet.SYN) && p.Seq != end-1 && !(began && int32(p.End()-end) <= 0 && int32(end-p.End()) < 1<<16) {
+			began = false // another incarnation
+		}
+		if began && int32(p.Seq-end) < 0 {
+			p.repeat = true
+		}
+		if !began || int32(p.End()-end) > 0 {
+			end, began = p.End(), true
+		}
+	}
+}
+
+// retransmits pairs each retransmission event with its packet.
+func (a *account) retransmits(e *truth.Endpoint) {
+	a.repeats()
+	for _, ev := range a.events {
+		if ev.Name != "tcp_retransmit_skb" && ev.Name != "tcp_retransmit_synack" || ev.Err != 0 {
+			continue // with an error it did not leave the host
+		}
 		r := truth.Retransmit{At: ev.At.UTC(), Event: ev.Name}
-		if p := a.before(ev.At, want); p != nil && ev.Err == 0 {
+		synack := ev.Name == "tcp_retransmit_synack"
+		want := func(p *captured) bool {
+			return p.out && !p.matched && p.repeat && (!synack || p.Is(packet.SYN|packet.ACK))
+		}
+		if p := a.near(ev.At, want); p != nil {
 			p.matched = true
 			r.Packet, r.Seq, r.Len, r.Flags = p.n, p.Seq, p.SeqLen(), p.Flags
 		}
@@ -36,82 +58,143 @@ func (a *account) retransmits(e *truth.Endpoint) {
 	}
 }
 
-// before finds the last packet that left shortly before at and is still free.
-func (a *account) before(at time.Time, want func(*captured) bool) *captured {
+// near finds the last wanted packet shortly before at, else the first shortly
+// after.
+func (a *account) near(at time.Time, want func(*captured) bool) *captured {
+	var after *captured
 	for i := len(a.packets) - 1; i >= 0; i-- {
 		p := &a.packets[i]
-		if p.at.After(at.Add(eventEarly)) || !p.out || p.matched || !want(p) {
+		d := at.Sub(p.at)
+		if d > eventLate {
+			break
+		}
+		if d < -eventLate || !want(p) {
 			continue
 		}
-		if at.Sub(p.at) > eventLate {
-			return nil
+		if d >= -eventEarly {
+			return p
 		}
-		return p
+		after = p
 	}
-	return nil
+	return after
 }
 
 // resets lists the resets that left and those that came, with the kernel's
 // verdict.
 func (a *account) resets(e *truth.Endpoint) {
-	taken := []time.Time{}
+	taken := map[int]bool{} // indices of the packets that the kernel took
 	for _, ev := range a.events {
 		switch ev.Name {
 		case "tcp_send_reset":
-			// This event fires before the packet is sent.
+			// Before the packet where no socket sends it, after it where
+			// a socket does.
 			r := truth.Reset{At: ev.At.UTC(), Reason: ev.Reason}
-			for i := range a.packets {
-				p := &a.packets[i]
-				if p.out && !p.matched && p.Has(packet.RST) && p.at.Sub(ev.At) > -50*time.Microsecond && p.at.Sub(ev.At) < eventLate {
-					p.matched = true
-					r.Packet, r.Seq = p.n, p.Seq
-					break
-				}
+			if p := a.nearest(ev.At); p != nil {
+				p.matched = true
+				r.Packet, r.Seq = p.n, p.Seq
 			}
 			e.ResetsSent = append(e.ResetsSent, r)
 		case "tcp_receive_reset":
-			taken = append(taken, ev.At)
+			if i := a.cause(ev.At, taken); i >= 0 {
+				taken[i] = true
+			}
 		}
 	}
 	for i := range a.packets {
 		p := &a.packets[i]
-		if p.out || !p.Has(packet.RST) {
+		if !p.Has(packet.RST) {
+			continue
+		}
+		if p.out {
+			if !p.matched { // by a packet filter, or by the lab itself
+				e.ResetsSent = append(e.ResetsSent, truth.Reset{At: p.at.UTC(), Packet: p.n, Seq: p.Seq, How: "captured"})
+			}
 			continue
 		}
 		r := truth.Reset{At: p.at.UTC(), Packet: p.n, Seq: p.Seq}
-		r.Verdict, r.How, taken = a.verdict(i, e.Steps, taken)
+		r.Verdict, r.How = a.verdict(i, e.Steps, taken[i])
 		e.ResetsReceived = append(e.ResetsReceived, r)
 	}
 }
 
+// nearest returns the reset that left nearest to at, nil when none did.
+func (a *account) nearest(at time.Time) *captured {
+	var best *captured
+	for i := range a.packets {
+		p := &a.packets[i]
+		if !p.out || p.matched || !p.Has(packet.RST) || p.at.Sub(at).Abs() > eventLate {
+			continue
+		}
+		if best == nil || p.at.Sub(at).Abs() < best.at.Sub(at).Abs() {
+			best = p
+		}
+	}
+	return best
+}
+
+// cause returns the index of the last reset that came before the kernel said
+// that it took one, -1 when there is none.
+func (a *account) cause(at time.Time, used map[int]bool) int {
+	for i := len(a.packets) - 1; i >= 0; i-- {
+		p := &a.packets[i]
+		if !p.out && p.Has(packet.RST) && !used[i] && !p.at.After(at.Add(eventEarly)) {
+			return i
+		}
+	}
+	return -1
+}
+
 // verdict says what the kernel did with the reset a.packets[i].
-func (a *account) verdict(i int, steps []truth.Step, taken []time.Time) (verdict, how string, rest []time.Time) {
+func (a *account) verdict(i int, steps []truth.Step, taken bool) (verdict, how string) {
 	at := a.packets[i].at
-	if len(taken) > 0 && taken[0].Sub(at) > -eventEarly && taken[0].Sub(at) < 20*time.Millisecond {
-		return "taken", "traced", taken[1:]
+	if taken {
+		return "taken", "traced"
 	}
 	state := "CLOSED"
 	for _, s := range steps {
 		if s.How == "diag" && (s.To == "CLOSED" || s.To == "LISTEN") && !s.At.Before(at) && !s.Since.After(at.Add(time.Millisecond)) {
-			return "taken", "diag", taken
+			return "taken", "diag"
 		}
 		if !s.At.After(at) {
 			state = s.To
 		}
 	}
 	if state == "CLOSED" || state == "LISTEN" {
-		return "no-socket", "traced", taken
+		return "no-socket", "traced"
 	}
 	for _, p := range a.packets[i+1:] {
 		if p.at.Sub(at) > time.Millisecond {
 			break
 		}
 		if p.out && p.Is(packet.ACK) && p.Len == 0 {
-			return "challenged", "captured", taken
+			return "challenged", "captured"
 		}
 		if !p.out && p.Has(packet.RST) {
 			break
 		}
 	}
-	return "ignored", "captured", taken
+	return "ignored", "captured"
+}
+
+// missed says whether a request socket lived and died between two dumps of
+// inet_diag: each SYN-ACK with a number of its own needs a SYN-RECEIVED.
+func (a *account) missed(steps []truth.Step) string {
+	isns := map[uint32]bool{}
+	for i := range a.packets {
+		if p := &a.packets[i]; p.out && p.Is(packet.SYN|packet.ACK) {
+			isns[p.Seq] = true
+		}
+	}
+	n := 0
+	for _, s := range steps {
+		if s.To == "SYN-RECEIVED" {
+			n++
+		}
+	}
+	// A simultaneous open may establish at the peer's SYN-ACK and still
+	// have sent none, or have sent one: never more.
+	if len(isns) > n {
+		return fmt.Sprintf("%d SYN-ACKs with numbers of their own, %d times in SYN-RECEIVED", len(isns), n)
+	}
+	return ""
 }

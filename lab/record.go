@@ -14,6 +14,7 @@ import (
 	"github.com/tcpstate/tcpstate/lab/internal/ktrace"
 	"github.com/tcpstate/tcpstate/lab/internal/sock"
 	"github.com/tcpstate/tcpstate/lab/internal/tap"
+	"github.com/tcpstate/tcpstate/lab/internal/wire"
 	"github.com/tcpstate/tcpstate/lab/truth"
 	"golang.org/x/sys/unix"
 )
@@ -26,15 +27,15 @@ type recording struct {
 	counters   [2]map[string]int64
 }
 
-// record runs a scenario in the address range slot and writes captures and
-// truth into dir.
-func record(sc *scenario, tr *ktrace.Trace, dir string, slot int, seed uint64) (*truth.File, error) {
+// record runs a scenario as the run's recording of that number and writes
+// captures and truth into dir.
+func record(sc *scenario, tr *ktrace.Trace, dir string, number int) (*truth.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	l := &lab{sc: sc, dir: dir, socks: sock.NewSet()}
 	defer l.close()
-	if err := l.setup(slot); err != nil {
+	if err := l.setup(number); err != nil {
 		return nil, err
 	}
 	rec, err := l.play()
@@ -45,7 +46,7 @@ func record(sc *scenario, tr *ktrace.Trace, dir string, slot int, seed uint64) (
 	if err != nil {
 		return nil, err
 	}
-	f.Seed = seed
+	f.Seed = sc.seed
 	return f, l.save(f)
 }
 
@@ -68,6 +69,15 @@ func (l *lab) play() (*recording, error) {
 	err := guard(func() { l.sc.run(l) })
 	if err == nil {
 		l.settle()
+	}
+	if l.w != nil {
+		// Whatever still moves meets a dead wire, so that nothing arrives
+		// at the very moment of the end.
+		l.script(func(*wire.Packet) []wire.Leg { return wire.DropBefore })
+		for !l.w.Idle() {
+			pause(5)
+		}
+		pause(30)
 	}
 	rec.end = time.Now()
 	for i, h := range l.hosts() {
@@ -92,10 +102,30 @@ func (l *lab) play() (*recording, error) {
 	if l.tcpdump != nil {
 		err = errors.Join(err, l.tcpdump.Process.Signal(unix.SIGINT), l.tcpdump.Wait())
 	}
+	l.cut(rec.end)
 	l.socks.CloseAll()
 	pause(50) // the trace arrives late
+	if rec.slowest > stall && !l.sc.slow || rec.slowest > 20*stall {
+		err = errors.Join(err, fmt.Errorf("the machine stood still for %v", rec.slowest))
+	}
 	return rec, err
 }
+
+// cut ends all captures at the same time as the trace.
+func (l *lab) cut(end time.Time) {
+	for _, t := range l.taps {
+		if t != nil {
+			t.Cut(end)
+		}
+	}
+	if l.w != nil {
+		l.w.Middle.Cut(end)
+	}
+}
+
+// stall is a time between two dumps of inet_diag after which a recording is
+// worth nothing: the poll, and most likely the wire too, stood still.
+const stall = 150 * time.Millisecond
 
 // guard turns the panic of a script's call into an error.
 func guard(f func()) (err error) {
@@ -125,12 +155,15 @@ func caller() string {
 
 // settle waits until the hosts have been silent for a while.
 func (l *lab) settle() {
-	rest := l.sc.rest
+	rest, most := l.sc.rest, l.sc.most
 	if rest == 0 {
 		rest = usualRest
 	}
+	if most == 0 {
+		most = rest + 20*time.Second
+	}
 	quiet := time.Now()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); pause(20) {
+	for end := time.Now().Add(most); time.Now().Before(end); pause(20) {
 		last := quiet
 		for _, t := range l.taps[:2] {
 			if t.Last().After(last) {
@@ -190,5 +223,9 @@ func kernelRelease() string {
 
 // addresses returns the addresses of both hosts.
 func (l *lab) addresses() map[netip.Addr]bool {
-	return map[netip.Addr]bool{l.caddr: true, l.saddr: true}
+	m := map[netip.Addr]bool{l.caddr: true, l.saddr: true}
+	if l.sc.dual {
+		m[l.caddr6], m[l.saddr6] = true, true
+	}
+	return m
 }

@@ -11,7 +11,7 @@ import (
 // router joins the hosts by two veth pairs and a namespace that forwards. The
 // pairs have the kernel's own segmentation and receive offload, so segments
 // far larger than the MSS appear at all taps.
-func (l *lab) router(slot int) error {
+func (l *lab) router() error {
 	for _, e := range []struct {
 		h        *host.Host
 		dev      string

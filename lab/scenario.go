@@ -33,6 +33,7 @@ type scenario struct {
 	desc string
 	link link
 	v6   bool
+	dual bool              // both families on a user-space wire; caddr6 and saddr6 are the second addresses
 	snap int               // octets kept of each packet, 0 for all
 	ctl  map[string]string // settings of both hosts, under net.
 	cctl map[string]string // of the client alone
@@ -41,6 +42,9 @@ type scenario struct {
 	slow bool              // waits for a timer of a minute
 	raw  [2]bool           // client, server: no kernel TCP behind its segments
 	rest time.Duration     // how long the wire must be silent at the end; zero for the usual
+	most time.Duration     // how long that silence is awaited; zero for the usual
+	gzip bool              // compress what is written
+	seed uint64            // of random traffic
 	any  bool              // also capture with tcpdump -i any at the client
 	run  func(l *lab)
 }
@@ -65,6 +69,8 @@ type lab struct {
 	c, s, r  *host.Host // r is the router of a veth link
 	caddr    netip.Addr
 	saddr    netip.Addr
+	caddr6   netip.Addr
+	saddr6   netip.Addr
 	w        *wire.Wire // nil with veth
 	socks    *sock.Set
 	taps     [3]*tap.Tap // client, server, router
@@ -150,35 +156,10 @@ func isData(p *wire.Packet) bool   { return p.Len > 0 && !p.Has(packet.SYN) }
 func isACK(p *wire.Packet) bool    { return p.Is(packet.ACK) && p.Len == 0 }
 func isAny(*wire.Packet) bool      { return true }
 
-// inject puts a forged segment on the wire and remembers it.
-func (l *lab) inject(dir wire.Dir, where wire.Where, t *packet.TCP, note string) {
-	t.Len = len(t.Payload)
-	l.forged = append(l.forged, truth.Forged{
-		At: time.Now(), From: t.Src.String(), To: t.Dst.String(), Flags: t.Flags,
-		Seq: t.Seq, Ack: t.Ack, Len: uint32(t.Len), Note: note,
-	})
-	l.w.Inject(dir, where, t)
-}
-
-// spy remembers the last segment of each direction of the usual connection,
-// so that a forgery can fit or not fit. Use it as a script or call it from one.
-type spy struct {
-	last [2]packet.TCP
-	end  [2]uint32 // highest SEG.SEQ+SEG.LEN
-	seen [2]bool
-}
-
-func (s *spy) watch(p *wire.Packet) []wire.Leg {
-	s.last[p.Dir] = *p.TCP
-	if !s.seen[p.Dir] || int32(p.End()-s.end[p.Dir]) > 0 || p.Has(packet.SYN) {
-		s.end[p.Dir] = p.End()
-	}
-	s.seen[p.Dir] = true
-	return wire.Pass
-}
-
-// setup makes hosts, link, taps and polls.
-func (l *lab) setup(slot int) error {
+// setup makes hosts, link and taps. The number gives the hosts addresses that
+// no other recording of the run has: an orphaned socket of an earlier one may
+// outlive its namespace by seconds, and its events must not be taken for ours.
+func (l *lab) setup(number int) error {
 	var err error
 	for _, h := range []struct {
 		p    **host.Host
@@ -193,17 +174,19 @@ func (l *lab) setup(slot int) error {
 		}
 		l.cleanup((*h.p).Close)
 	}
-	l.caddr = netip.AddrFrom4([4]byte{10, byte(slot), 1, 1})
-	l.saddr = netip.AddrFrom4([4]byte{10, byte(slot), 2, 2})
+	a, b := byte(number%250+1), byte(number/250%100*2)
+	l.caddr = netip.AddrFrom4([4]byte{10, a, b, 1})
+	l.saddr = netip.AddrFrom4([4]byte{10, a, b + 1, 2})
+	l.caddr6 = netip.MustParseAddr(fmt.Sprintf("2001:db8:%x:1::1", number))
+	l.saddr6 = netip.MustParseAddr(fmt.Sprintf("2001:db8:%x:2::2", number))
 	if l.sc.v6 {
-		l.caddr = netip.MustParseAddr(fmt.Sprintf("2001:db8:%x:1::1", slot))
-		l.saddr = netip.MustParseAddr(fmt.Sprintf("2001:db8:%x:2::2", slot))
+		l.caddr, l.saddr = l.caddr6, l.saddr6
 	}
 	if err := l.settings(); err != nil {
 		return err
 	}
 	if l.sc.link == veth {
-		err = l.router(slot)
+		err = l.router()
 	} else {
 		err = l.path()
 	}
@@ -275,6 +258,14 @@ func (l *lab) path() error {
 		lines = append(lines, fmt.Sprintf("route add %s dev %s", e.far, wire.Device))
 		if l.sc.link == eth {
 			lines = append(lines, fmt.Sprintf("neigh add %s lladdr %s dev %s nud permanent", e.far, wire.HW(1-e.dir), wire.Device))
+		}
+		if l.sc.dual {
+			own, far := l.caddr6, l.saddr6
+			if e.dir == wire.ToServer {
+				own, far = far, own
+			}
+			lines = append(lines, addrLines(own, wire.Device)...)
+			lines = append(lines, fmt.Sprintf("route add %s dev %s", far, wire.Device))
 		}
 		if err := e.h.Batch(lines...); err != nil {
 			return err

@@ -7,7 +7,9 @@ import (
 
 // scenarios returns all of them.
 func scenarios() []*scenario {
-	out := slices.Concat(opens(), closes(), losses(), resets(), windows(), reuses(), others())
+	out := slices.Concat(opens(), closes(), losses(), resets(), windows(), reuses(), others(),
+		handshakes(), queues(), simultaneousOpens(), partings(), aborts(),
+		injections(), scans(), recoveries(), options(), fastOpens(), bulks(), waits(), again())
 	names := map[string]bool{}
 	for _, sc := range out {
 		if names[sc.name] {

@@ -7,9 +7,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -109,8 +112,7 @@ type Step struct {
 type Retransmit struct {
 	At    time.Time `json:"at"`
 	Event string    `json:"event"` // name of the tracepoint
-	// Packet is the segment's number in the capture at its sender, from 1; 0
-	// when it did not leave the host.
+	// Packet is the segment's number in the capture at its sender, from 1.
 	Packet int    `json:"packet"`
 	Seq    uint32 `json:"seq"`
 	Len    uint32 `json:"len"` // sequence numbers, SYN and FIN counted
@@ -145,7 +147,9 @@ type Event struct {
 	New    string    `json:"new,omitempty"`
 	State  string    `json:"state,omitempty"`
 	Reason string    `json:"reason,omitempty"`
-	Err    int       `json:"err,omitempty"`
+	// Err is the error number of inet_sk_error_report, or of a retransmission
+	// that could not leave the host.
+	Err int `json:"err,omitempty"`
 }
 
 // Sighting is a socket in one state as successive dumps of inet_diag showed
@@ -201,6 +205,16 @@ func Load(path string) (*File, error) {
 		return nil, fmt.Errorf("%s: schema %d, this program reads %d", path, f.Schema, Schema)
 	}
 	return f, nil
+}
+
+// LoadDir reads the truth of the scenario in dir, compressed or not. The names
+// in its Captures are of files in dir.
+func LoadDir(dir string) (*File, error) {
+	f, err := Load(filepath.Join(dir, "truth.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Load(filepath.Join(dir, "truth.json.gz"))
+	}
+	return f, err
 }
 
 // Save writes a truth file; a name that ends in .gz is compressed.

@@ -42,18 +42,20 @@ type builder struct {
 	mini    *diag.Sighting // the mini-socket that holds the state now
 	seen    []diag.Sighting
 	used    []bool
-	resets  []time.Time // tcp_send_reset and tcp_receive_reset
+	ends    []time.Time // of resets and errors, and of the lab's own doing
 }
 
 // Endpoint returns the canonical steps of one endpoint from its own events and
 // sightings, both in order of time, and the reason for doubt if the record
-// leaves the sequence open.
-func Endpoint(events []ktrace.Event, seen []diag.Sighting) ([]truth.Step, string) {
-	b := &builder{state: "CLOSED", seen: seen, used: make([]bool, len(seen))}
+// leaves the sequence open. forgot are the times at which the lab made a
+// socket forget its connection, so that no mini-socket follows.
+func Endpoint(events []ktrace.Event, seen []diag.Sighting, forgot []time.Time) ([]truth.Step, string) {
+	b := &builder{state: "CLOSED", seen: seen, used: make([]bool, len(seen)), ends: slices.Clone(forgot)}
 	slices.SortStableFunc(b.seen, func(x, y diag.Sighting) int { return x.First.Compare(y.First) })
 	for _, e := range events {
-		if e.Name == "tcp_send_reset" || e.Name == "tcp_receive_reset" {
-			b.resets = append(b.resets, e.At)
+		switch e.Name {
+		case "tcp_send_reset", "tcp_receive_reset", "inet_sk_error_report":
+			b.ends = append(b.ends, e.At)
 		}
 	}
 	for i, e := range events {
@@ -89,6 +91,8 @@ func (b *builder) step(s truth.Step) {
 func (b *builder) traced(e ktrace.Event, next time.Time) {
 	from, to := rfcNames[e.Old], rfcNames[e.New]
 	switch {
+	case e.Old == e.New:
+		// K5: close() in CLOSING and LAST-ACK sets the state that is set already.
 	case from == "" || to == "":
 		b.doubt = fmt.Sprintf("state %s → %s is not known", e.Old, e.New)
 	case from == "CLOSED" && to == "SYN-SENT":
@@ -162,13 +166,13 @@ func (b *builder) closed(e ktrace.Event, from string, next time.Time) {
 	if b.state != from {
 		b.doubt = fmt.Sprintf("traced %s → CLOSED while the end was in %s", from, b.state)
 	}
-	if from == "FIN-WAIT-2" || from == "CLOSING" || from == "FIN-WAIT-1" {
-		if b.takeMini(e, from, next) {
+	if from == "FIN-WAIT-2" || from == "CLOSING" {
+		if b.takeMini(e, next) {
 			return
 		}
-		if from != "FIN-WAIT-1" && !b.resetNear(e.At) {
+		if !b.endNear(e.At) {
 			// A mini-socket may have lived between two dumps.
-			b.doubt = fmt.Sprintf("traced %s → CLOSED, neither reset nor mini-socket seen", from)
+			b.doubt = fmt.Sprintf("traced %s → CLOSED, neither reset, error nor mini-socket seen", from)
 		}
 	}
 	to := "CLOSED"
@@ -178,14 +182,14 @@ func (b *builder) closed(e ktrace.Event, from string, next time.Time) {
 	b.step(truth.Step{At: e.At, From: from, To: to, How: "traced"})
 }
 
-// resetNear reports whether a reset was sent or taken at t.
-func (b *builder) resetNear(t time.Time) bool {
-	return slices.ContainsFunc(b.resets, func(r time.Time) bool { return r.Sub(t).Abs() <= resetSlack })
+// endNear reports whether something ended a connection for good at t.
+func (b *builder) endNear(t time.Time) bool {
+	return slices.ContainsFunc(b.ends, func(r time.Time) bool { return r.Sub(t).Abs() <= resetSlack })
 }
 
 // takeMini looks for the mini-sockets that follow a traced → CLOSE before the
 // next socket of the tuple.
-func (b *builder) takeMini(e ktrace.Event, from string, next time.Time) bool {
+func (b *builder) takeMini(e ktrace.Event, next time.Time) bool {
 	found := false
 	for i := range b.seen {
 		s := &b.seen[i]

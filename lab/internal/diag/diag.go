@@ -77,9 +77,10 @@ func (p *Poller) run() {
 	tick := time.NewTicker(Period)
 	defer tick.Stop()
 	buf := make([]byte, 256<<10)
+	seen := map[key]bool{}
 	before := time.Now()
 	for {
-		seen := map[key]bool{}
+		clear(seen)
 		now := time.Now()
 		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 			if err := dump(p.fd, family, buf, func(k key) { seen[k] = true }); err != nil {

@@ -22,6 +22,7 @@ const root = "/sys/kernel/tracing"
 // events are the tracepoints that are recorded.
 var events = [...]string{
 	"sock/inet_sock_set_state",
+	"sock/inet_sk_error_report",
 	"tcp/tcp_retransmit_skb",
 	"tcp/tcp_retransmit_synack",
 	"tcp/tcp_send_reset",
@@ -230,8 +231,10 @@ func parse(line string, offset time.Duration) (Event, error) {
 	}
 	e.Old, e.New = state(kv["oldstate"]), state(kv["newstate"])
 	e.State, e.Reason = state(kv["state"]), kv["reason"]
-	if v, ok := kv["err"]; ok {
-		e.Err, _ = strconv.Atoi(v)
+	for _, k := range []string{"err", "error"} {
+		if v, ok := kv[k]; ok {
+			e.Err, _ = strconv.Atoi(v)
+		}
 	}
 	var err error
 	if src, ok := kv["src"]; ok {

@@ -1,6 +1,7 @@
 package sock
 
 import (
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -8,11 +9,9 @@ import (
 
 // The constants of TCP_REPAIR (include/uapi/linux/tcp.h).
 const (
-	repairOff    = 0
-	repairOn     = 1
-	repairOffNWP = -1 // off, without a window probe
-	recvQueue    = 1
-	sendQueue    = 2
+	repairOff = 0
+	repairOn  = 1
+	sendQueue = 2
 )
 
 func ptr(b *[16]byte) unsafe.Pointer { return unsafe.Pointer(b) }
@@ -30,5 +29,8 @@ func (s *Sock) SetISN(isn uint32) {
 // as a crash would make it.
 func (s *Sock) Vanish() {
 	s.SetTCP(unix.TCP_REPAIR, repairOn)
+	s.set.mu.Lock()
+	s.set.vanished = append(s.set.vanished, time.Now())
+	s.set.mu.Unlock()
 	s.Close()
 }

@@ -34,8 +34,9 @@ func must(what string, err error) {
 // Set remembers the sockets of a scenario: those that it leaves open are
 // closed after the recording, so that their end is not part of it.
 type Set struct {
-	mu  sync.Mutex
-	fds map[int]bool
+	mu       sync.Mutex
+	fds      map[int]bool
+	vanished []time.Time
 }
 
 // NewSet returns an empty set.
@@ -51,6 +52,14 @@ func (s *Set) remove(fd int) {
 	s.mu.Lock()
 	delete(s.fds, fd)
 	s.mu.Unlock()
+}
+
+// Vanished returns when sockets of the set were made to forget their
+// connections.
+func (s *Set) Vanished() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.vanished
 }
 
 // CloseAll closes what is still open.

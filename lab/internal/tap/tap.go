@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,6 +61,13 @@ func (c *Capture) Records() []Record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.records[:len(c.records):len(c.records)]
+}
+
+// Cut drops what was captured after t.
+func (c *Capture) Cut(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.records = slices.DeleteFunc(c.records, func(r Record) bool { return r.Time.After(t) })
 }
 
 // Last returns the time of the last packet, zero when there was none.
