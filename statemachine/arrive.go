@@ -15,7 +15,6 @@ const (
 
 // findArrivals lists the arrivals at y.
 func (r *resolution) findArrivals(y Side) {
-	r.unseenDepartures(y)
 	if r.c.flags&sawSYN != 0 {
 		r.arrivalsOfSYN(y)
 		r.arrivalOfSYNACK(y)
@@ -24,6 +23,8 @@ func (r *resolution) findArrivals(y Side) {
 	r.arrivalOfACKOfFIN(y)
 	r.arrivalOfFIN(y)
 	r.arrivalsOfRST(y)
+	r.unseenSYN(y)
+	r.unseenFIN(y)
 }
 
 // add enters an arrival.
@@ -31,25 +32,42 @@ func (r *resolution) add(pos, cause, order int, ev Event, proof int) {
 	r.arrivals = append(r.arrivals, arrival{pos: pos, cause: cause, rank: cause, order: order, event: ev, proof: proof})
 }
 
-// unseenDepartures places what y sent before the tap could see it: a FIN
-// whose number is used up before the first captured FIN, a SYN that its own
-// SYN-ACK overtook.
-func (r *resolution) unseenDepartures(y Side) {
-	e := &r.ends[y]
-	if end, first, _ := r.fin(y); first > 0 && !e.is(hasFIN) {
-		for k := 0; k < first; k++ {
-			if o := &r.log[k]; r.from(y, k) && o.plain() && o.seq == end && o.flags.Has(ACK) {
-				pos := r.lastOf(y, k) + 1
-				r.arrivals = append(r.arrivals, arrival{pos: pos, cause: k, event: SendFIN, proof: k, depart: true})
-				break
-			}
-		}
-	}
+// unseenSYN places the SYN of y that its own SYN-ACK overtook on the way to
+// the tap: it left before all else.
+func (r *resolution) unseenSYN(y Side) {
 	for k := range r.log {
-		if o := &r.log[k]; r.from(y, k) && o.isSYNACK() && r.laterSYN(y, k) {
-			r.arrivals = append(r.arrivals, arrival{pos: 0, cause: k, event: SendSYN, proof: -1, depart: true})
+		if r.from(y, k) && r.log[k].isSYNACK() && r.laterSYN(y, k) {
+			r.arrivals = append(r.arrivals, arrival{cause: k, rank: -1, event: SendSYN, proof: -1, depart: true})
 			return
 		}
+	}
+}
+
+// unseenFIN places a FIN of y whose number is used up before its first
+// captured copy: it left before the segment that uses it up, and before what
+// that segment proves to have arrived, the handshake excepted. Whether the
+// peer's FIN came first, if it came in the same gap, is then open.
+func (r *resolution) unseenFIN(y Side) {
+	end, first, _ := r.fin(y)
+	if r.ends[y].is(hasFIN) {
+		return
+	}
+	for k := 0; k < first; k++ {
+		if o := &r.log[k]; !r.from(y, k) || !o.plain() || o.seq != end || !o.flags.Has(ACK) {
+			continue
+		}
+		fin := arrival{pos: r.lastOf(y, k) + 1, cause: k, rank: -1, order: orderFIN, event: SendFIN, proof: k, depart: true}
+		for i := range r.arrivals {
+			switch a := &r.arrivals[i]; {
+			case a.pos > k:
+			case a.event == RecvFIN && a.pos >= fin.pos:
+				a.proof, fin.proof = -1, -1
+			case a.handshake() && a.pos >= fin.pos:
+				fin.pos, fin.rank = a.pos, a.rank
+			}
+		}
+		r.arrivals = append(r.arrivals, fin)
+		return
 	}
 }
 
@@ -74,8 +92,8 @@ func (r *resolution) arrivalsOfSYN(y Side) {
 			continue
 		}
 		// The answer follows at once: whatever else precedes it came first.
-		r.arrivals = append(r.arrivals, arrival{
-			pos: c, cause: r.chosen(y, i, c), rank: c, order: orderSYN, event: RecvSYN, proof: c})
+		cause, _ := r.chosen(y, i, c)
+		r.arrivals = append(r.arrivals, arrival{pos: c, cause: cause, rank: c, order: orderSYN, event: RecvSYN, proof: c})
 	}
 }
 
@@ -117,12 +135,12 @@ func (r *resolution) arrivalOfSYNACK(y Side) {
 		if c < 0 {
 			continue
 		}
+		i, _ := r.chosen(y, i, c)
+		pos := max(i, r.lastOf(y, c)) + 1
 		if both {
-			r.add(c, r.chosen(y, i, c), orderSYN, RecvSYNACK, c)
-			return
+			pos = c
 		}
-		i := r.chosen(y, i, c)
-		r.add(max(i, r.lastOf(y, c))+1, i, orderSYN, RecvSYNACK, c)
+		r.add(pos, i, orderSYN, RecvSYNACK, c)
 		return
 	}
 }
@@ -131,11 +149,7 @@ func (r *resolution) arrivalOfSYNACK(y Side) {
 // earlier segment of that sender carried (RFC 7323 §4.1).
 func (r *resolution) echoes(j, i int) bool {
 	o, e := &r.log[j], &r.log[i]
-	if !o.is(hasTS) || !e.is(hasTS) || o.tsecr != e.tsval {
-		return false
-	}
-	p := r.lastTS(e.side(), i)
-	return p == nil || int32(e.tsval-p.tsval) > 0
+	return o.is(hasTS) && e.is(newTS) && o.tsecr == e.tsval
 }
 
 // arrivalOfThirdACK: y's payload, FIN or higher ACK speak for it, y's SYN-ACK

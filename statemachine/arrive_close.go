@@ -71,7 +71,7 @@ func (r *resolution) arrivalOfACKOfFIN(y Side) {
 func (r *resolution) provesArrival(y Side, i int) int {
 	e := &r.log[i]
 	if e.seq != e.end {
-		if r.resentLater(i) {
+		if r.resentLater(i) || !e.is(newEnd) && r.coveredBefore(y, i) {
 			return -1
 		}
 		return r.cover(y, i, e.seq.Add(1))
@@ -82,6 +82,18 @@ func (r *resolution) provesArrival(y Side, i int) int {
 		}
 	}
 	return -1
+}
+
+// coveredBefore reports that y had acknowledged the first octet of entry i
+// before the entry was captured: a later ACK of it proves nothing.
+func (r *resolution) coveredBefore(y Side, i int) bool {
+	e := &r.log[i]
+	for k := range i {
+		if r.tells(y, k) && e.seq.Less(r.log[k].ack) {
+			return true
+		}
+	}
+	return false
 }
 
 // resentLater reports that the octets of entry i were sent again: the ACK of
@@ -112,13 +124,64 @@ func (r *resolution) arrivalOfFIN(y Side) {
 		r.uncoveredFIN(y, end, first, last)
 		return
 	}
-	i := r.chosen(y, first, c)
+	i, sure := r.chosen(y, first, c)
 	short := r.lastShort(y, first, c, end)
 	cause := i
 	if k := r.filler(x, i, c, short, end); k > i {
 		cause = k
 	}
-	r.add(max(cause+1, short+1), cause, orderFIN, RecvFIN, c)
+	pos := max(cause+1, short+1)
+	proof := c
+	if !sure && r.doubtfulOrder(y, first, c) || r.log[c].isFIN() && !r.closedLater(c, first, y) {
+		proof = -1
+	}
+	r.add(pos, cause, orderFIN, RecvFIN, proof)
+	r.ackNoLater(y, cause, pos, proof)
+}
+
+// doubtfulOrder reports that another copy of the peer's FIN, between entries
+// first and last, might have arrived before the ACK of y's own FIN, which the
+// chosen one did not. That ACK's arrival is then no longer proven either.
+func (r *resolution) doubtfulOrder(y Side, first, last int) bool {
+	if end, _, copy := r.fin(y); copy >= 0 && r.log[first].ack == end {
+		return false // every copy brings that ACK along
+	}
+	for k := range r.arrivals {
+		if a := &r.arrivals[k]; a.event == RecvACKOfFIN && a.cause > first && a.cause < last {
+			a.proof = -1
+			return true
+		}
+	}
+	return false
+}
+
+// ackNoLater places the ACK of y's FIN no later than the segment that brought
+// the peer's FIN, where that segment carries it.
+func (r *resolution) ackNoLater(y Side, cause, pos, proof int) {
+	end, _, own := r.fin(y)
+	if e := &r.log[cause]; own < 0 && !r.c.ends[y].is(hasFIN) || !e.flags.Has(ACK) || e.ack != end {
+		return
+	}
+	for k := range r.arrivals {
+		if a := &r.arrivals[k]; a.event == RecvACKOfFIN {
+			if a.cause > cause {
+				a.pos, a.cause, a.rank, a.proof = pos, cause, cause, proof
+			}
+			return
+		}
+	}
+	r.add(pos, cause, orderACK, RecvACKOfFIN, proof)
+}
+
+// closedLater reports that the FIN of y at c is the first that it sent, so
+// that y had not closed when the peer's FIN, entry fin, reached it. A copy
+// that died before the tap leaves a gap in the IP IDs, or time for a
+// time-out.
+func (r *resolution) closedLater(c, fin int, y Side) bool {
+	if e := &r.log[c]; e.is(hasIPID) && e.ipid != 0 {
+		return e.is(follows)
+	}
+	return r.log[c].at.Time-r.log[fin].at.Time <= r.grace(y)
 }
 
 // filler returns the segment of x between i and the cover c that brought the

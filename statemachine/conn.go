@@ -69,7 +69,7 @@ const (
 	tookFIN                        // it consumed the peer's FIN, settled
 	hasTSVal                       // tsval
 	hasScale                       // its SYN carried a window scale
-	nxtTwice                       // the segment that ends at nxt was sent more than once
+	nxtTwice                       // something was sent again since nxt last grew
 	spoke                          // it sent at least one segment that counts
 	hasLast                        // lastSeq to lastFl
 	bareSYN                        // it sent a SYN without ACK

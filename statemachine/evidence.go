@@ -107,30 +107,33 @@ func (r *resolution) sameSent(i, k int) bool {
 // (RFC 2883 §4); by the timestamp that the cover echoes the latest that was
 // sent by then (RFC 7323 §4.1); else the latest that left at least 0.8 of y's
 // shortest response time before the cover.
-func (r *resolution) chosen(y Side, i, cover int) int {
+//
+// sure tells that no other copy can have been the first: the others were not
+// sent by then, or y had answered an earlier one and no segment of y is
+// missing at the tap.
+func (r *resolution) chosen(y Side, i, cover int) (best int, sure bool) {
 	c := &r.log[cover]
-	best := i
-	twice := false
+	best, sure = i, true
 	for k := i + 1; k < cover; k++ {
 		if !r.counts(k) || !r.sameSent(i, k) {
 			continue
 		}
-		if !twice && r.reportedTwice(y, cover, &r.log[i]) {
-			return i
+		if best == i && r.reportedTwice(y, cover, &r.log[i]) {
+			return i, true
 		}
-		twice = true
-		e := &r.log[k]
-		if c.is(hasTS) && e.is(hasTS) {
-			if int32(c.tsecr-e.tsval) >= 0 && e.tsval != r.log[best].tsval {
-				best = k
+		e, b := &r.log[k], &r.log[best]
+		if c.is(hasTS) && e.is(hasTS) && e.tsval != b.tsval {
+			if int32(c.tsecr-e.tsval) >= 0 {
+				best, sure = k, c.is(follows)
 			}
 			continue
 		}
+		sure = false
 		if c.at.Time-e.at.Time >= r.ends[y].resp*8/10 {
-			best = k
+			best, sure = k, c.is(follows)
 		}
 	}
-	return best
+	return best, sure
 }
 
 // reportedTwice reports a DSACK of y, from entry j on, for numbers of e.

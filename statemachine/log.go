@@ -29,6 +29,8 @@ const (
 	newEnd                           // reaches beyond all that its sender had sent
 	newAck                           // acknowledges more than its sender had before
 	hasIPID                          // ipid counts
+	follows                          // its IP ID is the next after that of its sender's last segment: none died before the tap
+	newTS                            // its timestamp is newer than all that its sender sent before
 	unheard                          // a RST whose sender had repeated itself at least twice without an answer
 	acksUnsent                       // acknowledges more than the capture shows as sent
 )

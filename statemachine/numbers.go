@@ -44,7 +44,7 @@ func (c *Conn) note(at Moment, x, y *end, seg *Segment, seqEnd Seq) entryBits {
 		x.nxt, x.nxtAt = seqEnd, at.Time
 		x.has &^= nxtTwice
 		b |= newEnd
-	case seqEnd == x.nxt && seqEnd != seg.Seq:
+	case seqEnd != seg.Seq:
 		x.has |= nxtTwice
 	}
 	if seg.Options.Has(OptTimestamp) {
@@ -131,10 +131,16 @@ func (c *Conn) enter(at Moment, side Side, seg *Segment) entry {
 	}
 	if seg.HasIPID {
 		e.bits |= hasIPID
+		if x.is(hasLast) && x.lastID != 0 && seg.IPID == x.lastID+1 {
+			e.bits |= follows
+		}
 	}
 	if o := &seg.Options; o.Has(OptTimestamp) {
 		e.tsval, e.tsecr = o.TSVal, o.TSEcr
 		e.bits |= hasTS
+		if !x.is(hasTSVal) || int32(o.TSVal-x.tsval) > 0 {
+			e.bits |= newTS
+		}
 	}
 	if o := &seg.Options; o.Has(OptSACK) && o.NSACK > 0 {
 		e.lo, e.hi = o.SACK[0].Left, o.SACK[0].Right

@@ -28,6 +28,11 @@ type arrival struct {
 	depart bool
 }
 
+// handshake reports an arrival that opens a connection.
+func (a *arrival) handshake() bool {
+	return a.event == RecvSYN || a.event == RecvSYNACK || a.event == RecvACKOfSYN
+}
+
 // resolve reads the log of c. The result stands in m.res until the next call.
 func (m *Machine) resolve(c *Conn) *resolution {
 	r := &m.res
@@ -279,9 +284,6 @@ func sortArrivals(a []arrival) {
 	less := func(p, q *arrival) bool {
 		if p.pos != q.pos {
 			return p.pos < q.pos
-		}
-		if p.depart != q.depart {
-			return p.depart
 		}
 		if p.rank != q.rank {
 			return p.rank < q.rank
