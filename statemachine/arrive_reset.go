@@ -4,12 +4,30 @@ package statemachine
 // taken.
 
 // refusedByRST reports that y answered entry i with a bare RST at its ACK: it
-// has no such connection (RFC 9293 §3.10.7.1).
+// had no such connection then (RFC 9293 §3.10.7.1). The RST answers the latest
+// segment that can have reached y before it left.
 func (r *resolution) refusedByRST(y Side, i int) bool {
+	e := &r.log[i]
 	for j := i + 1; j < len(r.log); j++ {
 		o := &r.log[j]
-		if r.from(y, j) {
-			return o.isRST() && !o.flags.Has(ACK) && o.seq == r.log[i].ack
+		if !r.from(y, j) {
+			continue
+		}
+		if o.at.Time-e.at.Time < r.ends[y].resp*8/10 {
+			continue
+		}
+		return o.isRST() && !o.flags.Has(ACK) && o.seq == e.ack && !r.answersLater(y, i, j)
+	}
+	return false
+}
+
+// answersLater reports that the RST at j answers a segment behind entry i
+// rather than entry i.
+func (r *resolution) answersLater(y Side, i, j int) bool {
+	for k := i + 1; k < j; k++ {
+		e := &r.log[k]
+		if r.from(y.Peer(), k) && e.flags.Has(ACK) && e.ack == r.log[j].seq && r.log[j].at.Time-e.at.Time >= r.ends[y].resp*8/10 {
+			return true
 		}
 	}
 	return false
@@ -62,17 +80,6 @@ func (r *resolution) beganAnew(y Side, i int) int {
 	return -1
 }
 
-// ackBefore returns the highest ACK that y had sent before entry p, as far as
-// the log tells; else the highest of all.
-func (r *resolution) ackBefore(y Side, p int) Seq {
-	for k := p - 1; k >= 0; k-- {
-		if e := &r.log[k]; r.from(y, k) && (e.isSYNACK() || r.tells(y, k)) {
-			return e.ack
-		}
-	}
-	return r.ends[y].ack
-}
-
 // acceptsRST tells whether y must take the RST of entry i in its present
 // state (RFC 9293 §3.10.7.3 step 2, §3.10.7.4 step 2; RFC 5961 §3.2). The
 // observer knows RCV.NXT only between the highest ACK that y has sent and the
@@ -87,7 +94,10 @@ func (r *resolution) acceptsRST(y Side, i, pos int) bool {
 	if !me.is(hasACK) {
 		return true
 	}
-	low := r.ackBefore(y, pos)
+	low, ok := r.ackedBefore(y, pos)
+	if !ok {
+		low = me.ack
+	}
 	if me.state == CloseWait || me.state == LastAck || me.state == Closing {
 		low--
 	}

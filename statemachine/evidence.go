@@ -152,7 +152,20 @@ func (r *resolution) reportedTwice(y Side, j int, e *entry) bool {
 // (y goes on without what x had sent by then) and by the timestamps that y
 // echoes.
 func (r *resolution) notBefore(y Side, i int) int {
-	return max(r.inOrder(y, i), r.byEcho(y, i))
+	return max(r.inOrder(y, i), r.byEcho(y, i), r.tooSoon(y, i))
+}
+
+// tooSoon moves segment i behind what y sent so shortly after its capture that
+// it cannot have been there before: within 0.8 of y's shortest response time.
+func (r *resolution) tooSoon(y Side, i int) int {
+	pos := i + 1
+	limit := r.log[i].at.Time + r.ends[y].resp*8/10
+	for j := i + 1; j < len(r.log) && r.log[j].at.Time < limit; j++ {
+		if r.from(y, j) {
+			pos = j + 1
+		}
+	}
+	return pos
 }
 
 // inOrder moves segment i behind what y sent without the numbers that x had
@@ -179,7 +192,8 @@ func (r *resolution) inOrder(y Side, i int) int {
 }
 
 // byEcho moves segment i behind what y sent while it still echoed an older
-// timestamp, where i could have updated TS.Recent (RFC 7323 §4.3).
+// timestamp, where i could have updated TS.Recent: it began no further than
+// the last number that y had acknowledged by then (RFC 7323 §4.3).
 func (r *resolution) byEcho(y Side, i int) int {
 	e := &r.log[i]
 	pos := i + 1
@@ -195,9 +209,20 @@ func (r *resolution) byEcho(y Side, i int) int {
 		if int32(o.tsecr-e.tsval) >= 0 || o.at.Time > limit {
 			break
 		}
-		if e.seq.LessEq(o.ack) {
+		if ack, ok := r.ackedBefore(y, j); ok && e.seq.LessEq(ack) {
 			pos = j + 1
 		}
 	}
 	return pos
+}
+
+// ackedBefore returns the last ACK that y sent before entry p; ok is false
+// where the log does not tell.
+func (r *resolution) ackedBefore(y Side, p int) (ack Seq, ok bool) {
+	for k := p - 1; k >= 0; k-- {
+		if e := &r.log[k]; r.from(y, k) && (e.isSYNACK() || r.tells(y, k)) {
+			return e.ack, true
+		}
+	}
+	return 0, false
 }
