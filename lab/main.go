@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command lab records TCP connections between real kernels in network
 // namespaces, together with the kernel's own account of the states of both
 // ends. It needs root; docs/truth.md describes what it writes.

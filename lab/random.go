@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -213,7 +215,7 @@ func (l *lab) random(plans []*plan) {
 		wg.Go(func() {
 			defer func() { <-room }()
 			// A call that fails is part of the traffic: the path is bad.
-			_ = guard(func() { l.play1(p) })
+			_ = guard(func() { l.playOne(p) })
 		})
 		pause(5)
 	}
@@ -235,8 +237,8 @@ func (l *lab) quarter(n int) {
 	}
 }
 
-// play1 plays one connection.
-func (l *lab) play1(p *plan) {
+// playOne plays one connection.
+func (l *lab) playOne(p *plan) {
 	ca, sa := l.caddr, l.saddr
 	if p.v6 {
 		ca, sa = l.caddr6, l.saddr6

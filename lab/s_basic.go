@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -15,7 +17,7 @@ func closes() []*scenario {
 				exchange(c, a)
 				c.Close()
 				a.EOF()
-				pause(40)
+				pause(80)
 				a.Close()
 			}},
 		{name: "close-server", link: eth, desc: "handshake, a request and an answer; the server closes first",
@@ -24,7 +26,7 @@ func closes() []*scenario {
 				exchange(c, a)
 				a.Close()
 				c.EOF()
-				pause(40)
+				pause(80)
 				c.Close()
 			}},
 		{name: "close-three-segments", link: eth, desc: "the second FIN carries the ACK of the first: FIN, FIN+ACK, ACK",
@@ -157,7 +159,7 @@ func opens() []*scenario {
 				exchange(c, a)
 				c.Close()
 				a.EOF()
-				pause(40)
+				pause(80)
 				a.Close()
 			}},
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -216,7 +218,7 @@ func waits() []*scenario {
 				if n == 0 {
 					sock.Fail("no data")
 				}
-				pause(40)
+				pause(80)
 				a.Close()
 			}},
 		{name: "zero-window-lost-update", desc: "the window update is lost: the next probe finds the window open",
@@ -252,7 +254,7 @@ func waits() []*scenario {
 				_ = c.TrySend(make([]byte, 16000), unix.MSG_DONTWAIT)
 				pause(600)
 				c.Abort()
-				pause(40)
+				pause(80)
 				_, _ = a.TryDrain()
 				a.Close()
 			}},
@@ -300,7 +302,7 @@ func again() []*scenario {
 				exchange(c, a)
 				a.Close()
 				c.EOF()
-				pause(40)
+				pause(80)
 				c.Close()
 				pause(200)
 				c = l.client()

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -39,11 +41,11 @@ func partings() []*scenario {
 				a.ShutWR()
 				c.EOF()
 				for range 3 {
-					pause(40)
+					pause(80)
 					c.Send(make([]byte, 500))
 				}
 				a.Recv(1500)
-				pause(40)
+				pause(80)
 				c.Close()
 				a.EOF()
 				a.Close()
@@ -93,7 +95,7 @@ func partings() []*scenario {
 				exchange(c, a)
 				c.Close()
 				a.EOF()
-				pause(40)
+				pause(80)
 				a.SendText("too late\n")
 				pause(100)
 				a.Close()
@@ -124,7 +126,7 @@ func partings() []*scenario {
 				l.script(nth(wire.ToServer, 1, isFIN, wire.DropBefore))
 				c.Close()
 				a.EOF()
-				pause(40)
+				pause(80)
 				a.Close()
 			}},
 		{name: "lost-ack-of-fin", desc: "the ACK of the first FIN is lost: the FIN comes again",
@@ -147,7 +149,7 @@ func partings() []*scenario {
 				c.Close()
 				a.Recv(11)
 				a.EOF()
-				pause(40)
+				pause(80)
 				a.Close()
 			}},
 		{name: "fin-behind-hole", desc: "the data before the FIN are lost: the FIN waits until they come again",
@@ -160,7 +162,7 @@ func partings() []*scenario {
 				c.Close()
 				a.Recv(11)
 				a.EOF()
-				pause(40)
+				pause(80)
 				a.Close()
 			}},
 		{name: "last-ack-timeout", desc: "the path dies before the last ACK: the server gives up in LAST-ACK", rest: 4 * time.Second,
@@ -244,7 +246,7 @@ func aborts() []*scenario {
 				exchange(c, a)
 				c.Send(make([]byte, 4000))
 				c.Abort()
-				pause(40)
+				pause(80)
 				_, _ = a.TryDrain()
 				a.Close()
 			}},
@@ -398,7 +400,7 @@ func aborts() []*scenario {
 				if err := c.TrySend([]byte("!"), unix.MSG_OOB); err != nil {
 					sock.Fail("urgent: %w", err)
 				}
-				pause(40)
+				pause(80)
 				a.Recv(5)
 				b := make([]byte, 1)
 				if _, _, err := unix.Recvfrom(a.FD, b, unix.MSG_OOB); err != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -179,7 +181,7 @@ func recoveries() []*scenario {
 				l.script(nth(wire.ToServer, 1, isFIN, wire.DropAfter))
 				c.Close()
 				a.EOF()
-				pause(40)
+				pause(80)
 				a.Close()
 			}},
 	}

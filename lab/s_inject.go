@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -200,7 +202,7 @@ func injections() []*scenario {
 				exchange(c, a)
 				a.Close()
 				c.EOF()
-				pause(40)
+				pause(80)
 				c.Close()
 				pause(100)
 				l.inject(wire.ToServer, wire.BeforeTap, with(s.next(wire.ToServer), func(t *packet.TCP) {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -66,6 +68,6 @@ func (l *lab) fiveSegments() {
 	pause(60)
 	c.Close()
 	a.EOF()
-	pause(40)
+	pause(80)
 	a.Close()
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -127,7 +129,7 @@ func (l *lab) crowd() (*sock.Sock, []*sock.Sock) {
 		c.StartConnect(l.send())
 		cs = append(cs, c)
 		if i < 4 {
-			pause(40)
+			pause(80)
 		}
 	}
 	return ls, cs
@@ -138,7 +140,7 @@ func (l *lab) orderly(c, a *sock.Sock) {
 	exchange(c, a)
 	c.Close()
 	a.EOF()
-	pause(40)
+	pause(80)
 	a.Close()
 }
 
@@ -183,7 +185,7 @@ func (l *lab) split(ackFirst bool) {
 	say(packet.ACK, "the server acknowledges the request", func(t *packet.TCP) { t.Seq++; t.Ack += 24 })
 	pause(50)
 	c.Close()
-	pause(40)
+	pause(80)
 	say(packet.FIN|packet.ACK, "the server closes", func(t *packet.TCP) { t.Seq++; t.Ack += 25 })
 }
 
@@ -286,7 +288,7 @@ func queues() []*scenario {
 				c.Close()
 				a := ls.Accept()
 				a.EOF()
-				pause(40)
+				pause(80)
 				a.Close()
 			}},
 	}

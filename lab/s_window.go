@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -20,7 +22,7 @@ func windows() []*scenario {
 				pause(2500)
 				c.Close()
 				a.EOF()
-				pause(40)
+				pause(80)
 				a.Close()
 			}},
 		{name: "zero-window", link: eth, desc: "the server does not read: its window closes, the client probes, then it opens",
@@ -58,7 +60,7 @@ func reuses() []*scenario {
 				exchange(c, a)
 				a.Close()
 				c.EOF()
-				pause(40)
+				pause(80)
 				c.Close()
 				pause(200)
 				c = l.client()
@@ -67,7 +69,7 @@ func reuses() []*scenario {
 				exchange(c, a)
 				a.Close()
 				c.EOF()
-				pause(40)
+				pause(80)
 				c.Close()
 			}},
 		{name: "time-wait-reuse-client", link: eth, desc: "the client is in TIME-WAIT and connects again from the same port",
@@ -81,7 +83,7 @@ func reuses() []*scenario {
 					exchange(c, a)
 					c.Close()
 					a.EOF()
-					pause(40)
+					pause(80)
 					a.Close()
 					pause(200)
 				}
@@ -96,7 +98,7 @@ func others() []*scenario {
 		exchange(c, a)
 		c.Close()
 		a.EOF()
-		pause(40)
+		pause(80)
 		a.Close()
 	}
 	return []*scenario{

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package canon derives the RFC 9293 state sequence of an endpoint from what
 // the kernel's tracepoints and inet_diag show. docs/truth.md has the rules,
 // each with the observation behind it; the names K1 … here are theirs.
@@ -92,7 +94,7 @@ func (b *builder) traced(e ktrace.Event, next time.Time) {
 	from, to := rfcNames[e.Old], rfcNames[e.New]
 	switch {
 	case e.Old == e.New:
-		// K5: close() in CLOSING and LAST-ACK sets the state that is set already.
+		// K7: close() in CLOSING and LAST-ACK sets the state that is set already.
 	case from == "" || to == "":
 		b.doubt = fmt.Sprintf("state %s → %s is not known", e.Old, e.New)
 	case from == "CLOSED" && to == "SYN-SENT":
@@ -161,7 +163,7 @@ func (b *builder) requests(t time.Time) {
 }
 
 // closed is a traced … → CLOSE: the end of the connection, or a mini-socket
-// that takes over (rules K3 and K4).
+// that takes over (rules K3 to K6).
 func (b *builder) closed(e ktrace.Event, from string, next time.Time) {
 	if b.state != from {
 		b.doubt = fmt.Sprintf("traced %s → CLOSED while the end was in %s", from, b.state)

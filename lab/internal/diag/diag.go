@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package diag polls inet_diag for the sockets that the state tracepoint does
 // not show: request sockets, and the mini-sockets of FIN-WAIT-2 and TIME-WAIT.
 package diag

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package host makes network namespaces and runs functions inside them.
 //
 // A namespace lives as long as its thread and the descriptors opened in it, so

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package ktrace records the kernel's TCP tracepoints through an instance of
 // tracefs of its own.
 package ktrace
@@ -8,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -202,6 +205,10 @@ func (t *Trace) remove() error {
 	return os.Remove(t.dir)
 }
 
+// lineForm finds processor, flags, time, name and fields. The task's name
+// before them may hold anything.
+var lineForm = regexp.MustCompile(`\[\d+\] +\S+ +(\d+)\.(\d{6}): (\w+): (.*)$`)
+
 // parse reads one line of the pipe:
 //
 //	task-pid [cpu] flags seconds.micros: name: key=value key=value …
@@ -209,23 +216,18 @@ func parse(line string, offset time.Duration) (Event, error) {
 	if strings.Contains(line, "LOST") {
 		return Event{}, fmt.Errorf("trace lost events: %s", line)
 	}
-	// The task's name may hold anything; the processor is the first
-	// bracket that is followed by flags and a time.
-	head, body, ok := strings.Cut(line, ": ")
-	name, fields, ok2 := strings.Cut(body, ": ")
-	cut := strings.LastIndexByte(head, ' ')
-	if !ok || !ok2 || cut < 0 {
+	m := lineForm.FindStringSubmatch(line)
+	if m == nil {
 		return Event{}, fmt.Errorf("trace line not understood: %q", line)
 	}
-	sec, frac, _ := strings.Cut(head[cut+1:], ".")
-	s, err1 := strconv.ParseInt(sec, 10, 64)
-	us, err2 := strconv.ParseInt(frac, 10, 64)
+	s, err1 := strconv.ParseInt(m[1], 10, 64)
+	us, err2 := strconv.ParseInt(m[2], 10, 64)
 	if err := errors.Join(err1, err2); err != nil {
 		return Event{}, fmt.Errorf("trace line %q: %w", line, err)
 	}
-	e := Event{Name: name, At: time.Unix(s, us*1000).Add(offset)}
+	e := Event{Name: m[3], At: time.Unix(s, us*1000).Add(offset)}
 	kv := map[string]string{}
-	for _, f := range strings.Fields(fields) {
+	for _, f := range strings.Fields(m[4]) {
 		k, v, _ := strings.Cut(f, "=")
 		kv[k] = v
 	}

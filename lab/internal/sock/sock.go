@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package sock gives a lab's hosts plain TCP sockets by system calls, so that
 // a scenario decides every option and every call itself.
 //

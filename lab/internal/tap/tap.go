@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package tap captures at an interface through a packet socket, as tcpdump
 // does, and writes pcap files with nanoseconds.
 package tap

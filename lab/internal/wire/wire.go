@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package wire joins two TUN or TAP devices in user space and gives every
 // packet the fate that a script decides: pass, drop, delay, duplicate,
 // rewrite. It is the path between the two hosts, and the tap in its middle.
