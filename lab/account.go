@@ -45,6 +45,7 @@ type side struct {
 	listening map[netip.AddrPort]bool
 	order     []canon.Tuple
 	cookies   int64 // SYN cookies that the host sent
+	icmp      []time.Time
 }
 
 func (s *side) of(t canon.Tuple, at time.Time) *account {
@@ -161,6 +162,9 @@ func (s *side) packets(t *tap.Tap, l2 int) {
 		}
 		p := packet.Parse(ip)
 		if p == nil {
+			if !r.Out {
+				s.icmp = append(s.icmp, r.Time) // the taps keep TCP and ICMP errors
+			}
 			continue
 		}
 		k := canon.Tuple{Local: p.Src, Remote: p.Dst}
@@ -226,6 +230,7 @@ func (l *lab) endpoint(s *side, t canon.Tuple, i int) truth.Endpoint {
 	}
 	a.retransmits(&e)
 	a.resets(&e)
+	a.markSilent(&e, s.icmp)
 	if e.Doubt == "" && s.cookies == 0 {
 		e.Doubt = a.missed(e.Steps)
 	}

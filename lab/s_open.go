@@ -13,7 +13,6 @@ import (
 
 // handshakes are the less usual ways in which a connection begins, or fails to.
 func handshakes() []*scenario {
-	fewSYNs := map[string]string{"ipv4.tcp_syn_retries": "2", "ipv4.tcp_syn_linear_timeouts": "0", "ipv4.tcp_synack_retries": "1"}
 	return []*scenario{
 		{name: "third-ack-with-data", desc: "the third ACK is kept back and carries the request",
 			run: func(l *lab) {
@@ -45,7 +44,8 @@ func handshakes() []*scenario {
 				l.orderly(c, a)
 			}},
 		{name: "syn-ack-lost-for-good", desc: "no SYN-ACK ever arrives: the client gives up, then the server", rest: 3500 * time.Millisecond,
-			ctl: fewSYNs,
+			cctl: map[string]string{"ipv4.tcp_syn_retries": "1", "ipv4.tcp_syn_linear_timeouts": "0"},
+			sctl: map[string]string{"ipv4.tcp_synack_retries": "1"},
 			run: func(l *lab) {
 				l.listen()
 				l.script(between(wire.ToClient, 1, 99, isSYNACK, wire.DropAfter))

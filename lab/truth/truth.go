@@ -106,6 +106,11 @@ type Step struct {
 	// Socket counts the sockets of this end from 1.
 	Socket int    `json:"socket"`
 	Note   string `json:"note,omitempty"`
+	// Silent, when not empty, says why no segment shows the step even at the
+	// end's own tap: a FIN that never left, or a clock. Who only sees
+	// segments cannot know it; whoever compares must count such steps, not
+	// pass over them.
+	Silent string `json:"silent,omitempty"`
 }
 
 // Retransmit is one segment that the kernel sent again.
