@@ -143,7 +143,7 @@ func (r *resolution) arrivalOfFIN(y Side) {
 // first and last, might have arrived before the ACK of y's own FIN, which the
 // chosen one did not. That ACK's arrival is then no longer proven either.
 func (r *resolution) doubtfulOrder(y Side, first, last int) bool {
-	if end, _, copy := r.fin(y); copy >= 0 && r.log[first].ack == end {
+	if end, _, own := r.fin(y); own >= 0 && r.log[first].ack == end {
 		return false // every copy brings that ACK along
 	}
 	for k := range r.arrivals {

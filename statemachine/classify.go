@@ -149,7 +149,7 @@ func (a *Analysis) readOrdinary(at Moment, side Side, seg *Segment, r *Reading) 
 	if !x.has(captured) && !x.has(issKnown) && rel > x.high {
 		x.high = rel // mid-stream: what is in flight was sent before the capture
 	}
-	if !a.plausible(at, side, seg, r, rel) {
+	if !a.plausible(side, seg, r, rel) {
 		a.number(r, x, y, seg)
 		return
 	}
@@ -176,7 +176,7 @@ func (a *Analysis) readOrdinary(at Moment, side Side, seg *Segment, r *Reading) 
 // plausible reports whether the segment can belong to the flow as it is
 // known. One that lies far ahead is not believed before the peer acknowledges
 // it or the sender goes on from there: forged segments must not move the flow.
-func (a *Analysis) plausible(at Moment, side Side, seg *Segment, r *Reading, rel int64) bool {
+func (a *Analysis) plausible(side Side, seg *Segment, r *Reading, rel int64) bool {
 	x, y := &a.flows[side], &a.flows[side^1]
 	end, limit := rel+int64(seg.SeqLen()), y.reach()
 	if x.high-rel > 1<<30 {
@@ -260,7 +260,7 @@ func (a *Analysis) takeACK(at Moment, side Side, seg *Segment, r *Reading) {
 		r.Marks |= ZeroWindow
 	}
 	if !seg.Flags.Has(ACK) {
-		x.takeWindow(seg, r)
+		x.takeWindow(r)
 		return
 	}
 	if !y.has(started) {
@@ -290,7 +290,7 @@ func (a *Analysis) takeACK(at Moment, side Side, seg *Segment, r *Reading) {
 			y.sample(at.Time - y.rttAt)
 		}
 	}
-	x.takeWindow(seg, r)
+	x.takeWindow(r)
 	if edge := seg.Ack.Add(Size(r.Window)); r.Scaled && (!y.has(rightKnown) || y.right.Less(edge)) {
 		y.right = edge
 		y.bits |= rightKnown
@@ -313,7 +313,7 @@ func (x *flow) offered(seg *Segment) (uint32, bool) {
 }
 
 // takeWindow keeps the window that x offers now.
-func (x *flow) takeWindow(seg *Segment, r *Reading) {
+func (x *flow) takeWindow(r *Reading) {
 	x.window = r.Window
 	x.maxWindow = max(x.maxWindow, r.Window)
 	x.bits |= windowSeen
