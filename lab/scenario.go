@@ -159,7 +159,7 @@ func isACK(p *wire.Packet) bool    { return p.Is(packet.ACK) && p.Len == 0 }
 func isAny(*wire.Packet) bool      { return true }
 
 // setup makes hosts, link and taps. The number gives the hosts addresses that
-// no other recording of the run has: an orphaned socket of an earlier one may
+// no other recording of the last minutes has: an orphaned socket of an earlier one may
 // outlive its namespace by seconds, and its events must not be taken for ours.
 func (l *lab) setup(number int) error {
 	var err error
@@ -176,7 +176,8 @@ func (l *lab) setup(number int) error {
 		}
 		l.cleanup((*h.p).Close)
 	}
-	a, b := byte(number%250+1), byte(number/250%100*2)
+	number %= numbers
+	a, b := byte(number%250+1), byte(number/250*2)
 	l.caddr = netip.AddrFrom4([4]byte{10, a, b, 1})
 	l.saddr = netip.AddrFrom4([4]byte{10, a, b + 1, 2})
 	l.caddr6 = netip.MustParseAddr(fmt.Sprintf("2001:db8:%x:1::1", number))
