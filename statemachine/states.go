@@ -25,6 +25,14 @@ func StatesDocument() string {
 		r := t.Rule.Info()
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", t.From, t.Event, t.Guard, t.To, r.Name, r.Cite)
 	}
+	b.WriteString("\n## What does not move an end\n\n| event | in | because |\n|---|---|---|\n")
+	for _, p := range IgnoredPairs() {
+		names := make([]string, len(p.States))
+		for i, s := range p.States {
+			names[i] = s.String()
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", p.Event, strings.Join(names, ", "), p.Reason)
+	}
 	b.WriteString("\n## Rules\n\n| rule | says | source |\n|---|---|---|\n")
 	for r := NoRule + 1; r < numRules; r++ {
 		i := r.Info()

@@ -122,6 +122,8 @@ var transitions = []Transition{
 	// Resets that leave, §3.10.5, and hosts without the connection, §3.10.7.1.
 	{Unknown, SendRST, Always, Closed, RuleAbort},
 	{SynSent, SendRST, Always, Closed, RuleAbort},
+	// Departure: §3.10.5 deletes the TCB; on real hosts a half-open passive
+	// connection is a thing of its own, and the listener behind it stays.
 	{SynReceived, SendRST, Passive, Listen, RuleEmbryoAbort},
 	{SynReceived, SendRST, Active, Closed, RuleAbort},
 	{Established, SendRST, Always, Closed, RuleAbort},
