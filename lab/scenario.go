@@ -156,7 +156,6 @@ func isFIN(p *wire.Packet) bool    { return p.Has(packet.FIN) }
 func isRST(p *wire.Packet) bool    { return p.Has(packet.RST) }
 func isData(p *wire.Packet) bool   { return p.Len > 0 && !p.Has(packet.SYN) }
 func isACK(p *wire.Packet) bool    { return p.Is(packet.ACK) && p.Len == 0 }
-func isAny(*wire.Packet) bool      { return true }
 
 // setup makes hosts, link and taps. The number gives the hosts addresses that
 // no other recording of the last minutes has: an orphaned socket of an earlier one may
