@@ -194,7 +194,7 @@ func moved(before, after map[string]int64) map[string]int64 {
 
 // save writes the captures and the truth.
 func (l *lab) save(f *truth.File) error {
-	middle := &tap.Capture{}
+	var middle *tap.Capture
 	if l.w != nil {
 		middle = &l.w.Middle
 	} else {
