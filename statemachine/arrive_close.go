@@ -130,7 +130,7 @@ func (r *resolution) arrivalOfFIN(y Side) {
 	if k := r.filler(x, i, c, short, end); k > i {
 		cause = k
 	}
-	pos := max(cause+1, short+1)
+	pos := min(c, max(cause+1, short+1, r.tooSoon(y, cause)))
 	proof := c
 	if !sure && r.doubtfulOrder(y, first, c) || r.log[c].isFIN() && !r.closedLater(c, first, y) {
 		proof = -1
@@ -158,6 +158,7 @@ func (r *resolution) doubtfulOrder(y Side, first, last int) bool {
 // ackNoLater places the ACK of y's FIN no later than the segment that brought
 // the peer's FIN, where that segment carries it.
 func (r *resolution) ackNoLater(y Side, cause, pos, proof int) {
+	r.ackInOrder(cause, pos)
 	end, _, own := r.fin(y)
 	if e := &r.log[cause]; own < 0 && !r.c.ends[y].is(hasFIN) || !e.flags.Has(ACK) || e.ack != end {
 		return
@@ -171,6 +172,16 @@ func (r *resolution) ackNoLater(y Side, cause, pos, proof int) {
 		}
 	}
 	r.add(pos, cause, orderACK, RecvACKOfFIN, proof)
+}
+
+// ackInOrder places an ACK of y's FIN that was sent before the segment that
+// brought the peer's FIN no later than that.
+func (r *resolution) ackInOrder(cause, pos int) {
+	for k := range r.arrivals {
+		if a := &r.arrivals[k]; a.event == RecvACKOfFIN && a.cause < cause {
+			a.pos = min(a.pos, pos)
+		}
+	}
 }
 
 // closedLater reports that the FIN of y at c is the first that it sent, so

@@ -125,8 +125,11 @@ func (r *resolution) chosen(y Side, i, cover int) (best int, sure bool) {
 		if c.is(hasTS) && e.is(hasTS) && e.tsval != b.tsval {
 			if int32(c.tsecr-e.tsval) >= 0 {
 				best, sure = k, c.is(follows)
+				continue
 			}
-			continue
+			if b.is(newTS) && c.tsecr == b.tsval {
+				continue
+			}
 		}
 		sure = false
 		if c.at.Time-e.at.Time >= r.ends[y].resp*8/10 {
@@ -155,10 +158,17 @@ func (r *resolution) notBefore(y Side, i int) int {
 	return max(r.inOrder(y, i), r.byEcho(y, i), r.tooSoon(y, i))
 }
 
+// remote is the response time from which on an end counts as away from the
+// tap. Nearer ones answer now faster, now slower, as their host has it.
+const remote Time = 1e6
+
 // tooSoon moves segment i behind what y sent so shortly after its capture that
 // it cannot have been there before: within 0.8 of y's shortest response time.
 func (r *resolution) tooSoon(y Side, i int) int {
 	pos := i + 1
+	if r.ends[y].resp < remote {
+		return pos
+	}
 	limit := r.log[i].at.Time + r.ends[y].resp*8/10
 	for j := i + 1; j < len(r.log) && r.log[j].at.Time < limit; j++ {
 		if r.from(y, j) {
