@@ -175,9 +175,9 @@ func TestCodersRoundTrip(t *testing.T) {
 		var a, b record
 		fillRandom(r, reflect.ValueOf(&a).Elem())
 		a.counts[0] = 0
-		a.key.family = 6
+		a.key.realm = version6
 		if i%2 == 0 {
-			a.key.family = 4
+			a.key.realm = 0
 			a.key.low, a.key.high = [2]uint64{0, 0xffff00000000 | 7}, [2]uint64{0, 0xffff00000000 | 9}
 		}
 		c := coder{}

@@ -7,28 +7,44 @@ import (
 	"net/netip"
 )
 
-// flowKey names a four-tuple without direction: the lower end stands first.
+// flowKey names a four-tuple, and the tunnel that it is in, without direction:
+// the lower end stands first.
 // Both families have the same form, so that a key is a few words to compare
 // and to mix.
 type flowKey struct {
 	low, high [2]uint64 // addresses, IPv4 as IPv4-mapped IPv6
 	lowPort   uint16
 	highPort  uint16
-	family    uint32 // 4 or 6: a mapped address in an IPv6 packet is another host
+	realm     realm
 }
 
-// keyOf returns the key of a packet from src to dst and whether src is the
-// lower end. Equal ends (a land attack) count as lower.
-func keyOf(src, dst netip.AddrPort) (k flowKey, fromLow bool) {
+// realm is where addresses mean what they mean: the tunnel and the IP version,
+// since a mapped address in an IPv6 packet is another host. 31 bits of
+// Packet.Tunnel are enough: it matters only where four-tuples are equal too.
+type realm uint32
+
+const version6 realm = 1
+
+// realmOf returns the realm of a packet.
+func realmOf(is4 bool, tunnel uint64) realm {
+	r := realm(tunnel^tunnel>>32) &^ version6
+	if !is4 {
+		r |= version6
+	}
+	return r
+}
+
+func (r realm) is4() bool { return r&version6 == 0 }
+
+// keyOf returns the key of a packet from src to dst in a tunnel and whether src
+// is the lower end. Equal ends (a land attack) count as lower.
+func keyOf(src, dst netip.AddrPort, tunnel uint64) (k flowKey, fromLow bool) {
 	a, b := words(src.Addr()), words(dst.Addr())
-	family := uint32(6)
-	if src.Addr().Is4() {
-		family = 4
-	}
+	r := realmOf(src.Addr().Is4(), tunnel)
 	if lowerEnd(a, src.Port(), b, dst.Port()) {
-		return flowKey{a, b, src.Port(), dst.Port(), family}, true
+		return flowKey{a, b, src.Port(), dst.Port(), r}, true
 	}
-	return flowKey{b, a, dst.Port(), src.Port(), family}, false
+	return flowKey{b, a, dst.Port(), src.Port(), r}, false
 }
 
 // words returns the 16 octets of an address as two numbers.
@@ -59,7 +75,7 @@ func (k *flowKey) end(w [2]uint64, port uint16) netip.AddrPort {
 	binary.BigEndian.PutUint64(b[:8], w[0])
 	binary.BigEndian.PutUint64(b[8:], w[1])
 	a := netip.AddrFrom16(b)
-	if k.family == 4 {
+	if k.realm.is4() {
 		a = a.Unmap()
 	}
 	return netip.AddrPortFrom(a, port)
@@ -79,7 +95,7 @@ func newHashSeed() hashSeed {
 
 // hash mixes the key by folded multiplication, five words in three rounds.
 func (k *flowKey) hash(s hashSeed) uint32 {
-	ports := uint64(k.lowPort)<<48 | uint64(k.highPort)<<32 | uint64(k.family)
+	ports := uint64(k.lowPort)<<48 | uint64(k.highPort)<<32 | uint64(k.realm)
 	h := fold(k.low[0]^s[0], k.low[1]^s[1])
 	h = fold(h^k.high[0]^s[1], k.high[1]^s[0])
 	h = fold(h^ports, s[0]^0x9e3779b97f4a7c15)

@@ -96,7 +96,7 @@ func (n *Note) codeEnds(c *coder) {
 	var k flowKey
 	var lowIsClient bool
 	if !c.reading {
-		k, lowIsClient = keyOf(n.Ends[statemachine.Client], n.Ends[statemachine.Server])
+		k, lowIsClient = keyOf(n.Ends[statemachine.Client], n.Ends[statemachine.Server], 0)
 	}
 	flag(c, &lowIsClient)
 	k.code(c)

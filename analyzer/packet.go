@@ -13,19 +13,36 @@ type LinkType uint32
 
 // The link layers that are decoded.
 const (
-	LinkNull     LinkType = 0   // BSD loopback, address family in the writer's byte order
-	LinkEthernet LinkType = 1   //
-	LinkPPP      LinkType = 9   //
-	LinkRawOld   LinkType = 12  // raw IP as libpcap's DLT_RAW
-	LinkRawBSD   LinkType = 14  // raw IP as OpenBSD's DLT_RAW
-	LinkPPPHDLC  LinkType = 50  // PPP in HDLC-like framing
-	LinkRaw      LinkType = 101 // raw IP, the version nibble tells which
-	LinkCHDLC    LinkType = 104 // Cisco HDLC
-	LinkLoop     LinkType = 108 // OpenBSD loopback, address family in network byte order
-	LinkSLL      LinkType = 113 // Linux cooked capture
-	LinkIPv4     LinkType = 228 // raw IPv4
-	LinkIPv6     LinkType = 229 // raw IPv6
-	LinkSLL2     LinkType = 276 // Linux cooked capture v2
+	LinkNull            LinkType = 0   // BSD loopback, address family in the writer's byte order
+	LinkEthernet        LinkType = 1   //
+	LinkTokenRing       LinkType = 6   // IEEE 802.5
+	LinkPPP             LinkType = 9   //
+	LinkFDDI            LinkType = 10  //
+	LinkRawOld          LinkType = 12  // raw IP as libpcap's DLT_RAW
+	LinkRawBSD          LinkType = 14  // raw IP as OpenBSD's DLT_RAW
+	LinkPPPHDLC         LinkType = 50  // PPP in HDLC-like framing
+	LinkPPPoE           LinkType = 51  // PPPoE without Ethernet
+	LinkATMRFC1483      LinkType = 100 // LLC over ATM
+	LinkRaw             LinkType = 101 // raw IP, the version nibble tells which
+	LinkCHDLC           LinkType = 104 // Cisco HDLC
+	LinkWLAN            LinkType = 105 // IEEE 802.11
+	LinkFrameRelay      LinkType = 107 // RFC 2427, or Cisco's framing
+	LinkLoop            LinkType = 108 // OpenBSD loopback, address family in network byte order
+	LinkENC             LinkType = 109 // OpenBSD's view of packets inside IPsec
+	LinkSLL             LinkType = 113 // Linux cooked capture
+	LinkPFLog           LinkType = 117 // OpenBSD's packet filter log
+	LinkPrism           LinkType = 119 // IEEE 802.11 behind a Prism header
+	LinkRadiotap        LinkType = 127 // IEEE 802.11 behind a radiotap header
+	LinkAVS             LinkType = 163 // IEEE 802.11 behind an AVS header
+	LinkPPPD            LinkType = 166 // PPP with the direction in place of the address
+	LinkJuniperEthernet LinkType = 178 //
+	LinkPPI             LinkType = 192 // a header that names another link type
+	LinkMPLS            LinkType = 219 //
+	LinkIPv4            LinkType = 228 // raw IPv4
+	LinkIPv6            LinkType = 229 // raw IPv6
+	LinkNFLOG           LinkType = 239 // Linux netfilter log
+	LinkPKTAP           LinkType = 258 // Apple's header that names another link type
+	LinkSLL2            LinkType = 276 // Linux cooked capture v2
 )
 
 // Skip is the reason why a packet brings no segment to the observer. Each
@@ -40,8 +57,9 @@ const (
 	SkipLink           // this link type, or this form of its header, is not decoded
 	SkipTruncated      // the captured bytes end before the TCP header does
 	SkipMalformed      // a header contradicts itself
-	SkipFragment       // an IP fragment other than the first
+	SkipFragment       // an IP fragment that does not complete its datagram
 	SkipTunnel         // encapsulation that is not decoded
+	SkipEncrypted      // encrypted below TCP: ESP, WLAN, MACsec
 	SkipPanic          // a decoder failed; contained to this packet
 	NumSkips      = iota
 )
@@ -55,6 +73,7 @@ var skipNames = [NumSkips]string{
 	SkipMalformed: "malformed",
 	SkipFragment:  "fragment",
 	SkipTunnel:    "tunnel-not-decoded",
+	SkipEncrypted: "encrypted",
 	SkipPanic:     "decoder-failure",
 }
 
@@ -91,6 +110,10 @@ type Packet struct {
 	HasTCP bool
 	// Tunnelled tells that the segment lies inside another IP packet.
 	Tunnelled bool
+	// Tunnel is a hash of the tunnels and virtual networks that the segment
+	// came through, the same in both directions; 0 for none. Equal addresses
+	// and ports in two tunnels are two flows.
+	Tunnel uint64
 	// Fragment tells that the segment is the first fragment of a larger one.
 	Fragment bool
 	Skip     Skip

@@ -79,11 +79,11 @@ func (r *record) fill(c *Connection) {
 
 // code writes the key, addresses of IPv4 in their four octets.
 func (k *flowKey) code(c *coder) {
-	number(c, &k.family)
+	number(c, &k.realm)
 	number(c, &k.lowPort)
 	number(c, &k.highPort)
 	for _, w := range [...]*[2]uint64{&k.low, &k.high} {
-		if k.family == 4 {
+		if k.realm.is4() {
 			a := uint32(w[1])
 			number(c, &a)
 			*w = [2]uint64{0, 0xffff<<32 | uint64(a)}

@@ -41,7 +41,7 @@ func newReplay(starts *cursor) *replay { return &replay{table: newTable(), start
 // observe takes one packet with a whole segment. Connection 0 means that the
 // first pass did not meet this packet.
 func (v *replay) observe(p *Packet) (conn uint32, side statemachine.Side, r statemachine.Reading) {
-	key, fromLow := keyOf(p.Src, p.Dst)
+	key, fromLow := keyOf(p.Src, p.Dst, p.Tunnel)
 	hash := key.hash(v.table.seed)
 	i := v.table.find(&key, hash)
 	if s, ok := v.startAt(p.Number); ok {

@@ -16,8 +16,8 @@ func TestKeyHasNoDirection(t *testing.T) {
 		{"[::ffff:10.0.0.1]:1000", "[::ffff:10.0.0.2]:80"},
 	} {
 		a, b := netip.MustParseAddrPort(p[0]), netip.MustParseAddrPort(p[1])
-		k1, low1 := keyOf(a, b)
-		k2, low2 := keyOf(b, a)
+		k1, low1 := keyOf(a, b, 0)
+		k2, low2 := keyOf(b, a, 0)
 		if k1 != k2 || low1 == low2 {
 			t.Errorf("%v: keys %v and %v, low %v and %v", p, k1, k2, low1, low2)
 		}
@@ -25,12 +25,12 @@ func TestKeyHasNoDirection(t *testing.T) {
 			t.Errorf("%v: ends %v", p, ends)
 		}
 	}
-	v4, _ := keyOf(netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:2"))
-	v6, _ := keyOf(netip.MustParseAddrPort("[::ffff:10.0.0.1]:1"), netip.MustParseAddrPort("[::ffff:10.0.0.2]:2"))
+	v4, _ := keyOf(netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:2"), 0)
+	v6, _ := keyOf(netip.MustParseAddrPort("[::ffff:10.0.0.1]:1"), netip.MustParseAddrPort("[::ffff:10.0.0.2]:2"), 0)
 	if v4 == v6 {
 		t.Error("an IPv4 address and its mapped form in IPv6 packets must not be one host")
 	}
-	land, low := keyOf(netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.1:1"))
+	land, low := keyOf(netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.1:1"), 0)
 	if !land.isLand() || !low {
 		t.Error("equal ends must count as lower")
 	}
@@ -42,7 +42,7 @@ func TestTableAgainstMap(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	have := map[flowKey]uint32{}
 	for range 60_000 {
-		k := flowKey{low: [2]uint64{0, uint64(r.IntN(4000))}, lowPort: uint16(r.IntN(4)), family: 4}
+		k := flowKey{low: [2]uint64{0, uint64(r.IntN(4000))}, lowPort: uint16(r.IntN(4))}
 		h := k.hash(tab.seed)
 		got := tab.find(&k, h)
 		if got != have[k] {

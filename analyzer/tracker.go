@@ -49,7 +49,7 @@ func (t *tracker) observe(p *Packet) (*flow, statemachine.Side, statemachine.Rea
 	backwards := t.tick(p)
 	at := statemachine.Moment{Packet: p.Number, Time: p.Time}
 	seg := &p.Segment
-	key, fromLow := keyOf(p.Src, p.Dst)
+	key, fromLow := keyOf(p.Src, p.Dst, p.Tunnel)
 	hash := key.hash(t.table.seed)
 	i := t.table.find(&key, hash)
 	if i == 0 {

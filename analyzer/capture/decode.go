@@ -21,6 +21,8 @@ type Decoder struct {
 	ip6  layers.IPv6
 	tcp  layers.TCP
 
+	end     int      // where the innermost IP packet ended on the wire, as an offset in the frame
+	padded  bool     // the WLAN header is padded to four octets
 	scratch [40]byte // a fixed header, mended for gopacket
 	mute    feedback
 }
@@ -38,7 +40,8 @@ func (feedback) SetTruncated() {}
 func (d *Decoder) Decode(p *analyzer.Packet) {
 	clearDecoded(p)
 	defer contain(p)
-	d.link(p)
+	d.end, d.padded = 0, false
+	d.walk(p, linkStep(p.Link), 0)
 }
 
 // clearDecoded forgets what an earlier packet left in p.

@@ -14,29 +14,39 @@ const (
 	ipv6Len = 40
 )
 
-// Protocol numbers (IANA) that gopacket has no name for.
+// Protocol numbers (IANA).
 const (
-	protoMobility = 135 // RFC 6275
-	protoHIP      = 139 // RFC 7401
-	protoShim6    = 140 // RFC 5533
-	protoL2TPv3   = 115 // RFC 3931
-)
-
-// UDP ports whose payload is another packet: VXLAN (RFC 7348, and Linux's old
-// port), Geneve (RFC 8926), GTP-U.
-const (
-	portVXLAN    = 4789
-	portVXLANOld = 8472
-	portGeneve   = 6081
-	portGTPU     = 2152
+	protoHopByHop    = 0 // RFC 8200 §4.3
+	protoICMP        = 1
+	protoIPv4        = 4 // RFC 2003
+	protoTCP         = 6
+	protoUDP         = 17
+	protoIPv6        = 41  // RFC 4213: 6in4
+	protoRouting     = 43  // RFC 8200 §4.4
+	protoFragment    = 44  // RFC 8200 §4.5
+	protoGRE         = 47  // RFC 2784
+	protoESP         = 50  // RFC 4303
+	protoAH          = 51  // RFC 4302
+	protoMobile      = 55  // RFC 2004: minimal encapsulation
+	protoICMPv6      = 58  // RFC 4443
+	protoNoNext      = 59  // RFC 8200 §4.7
+	protoDestination = 60  // RFC 8200 §4.6
+	protoIPIP        = 94  // KA9Q
+	protoEtherIP     = 97  // RFC 3378
+	protoEncap       = 98  // RFC 1241
+	protoIPComp      = 108 // RFC 3173
+	protoL2TPv3      = 115 // RFC 3931
+	protoMobility    = 135 // RFC 6275
+	protoMPLS        = 137 // RFC 4023
+	protoHIP         = 139 // RFC 7401
+	protoShim6       = 140 // RFC 5533
 )
 
 // ipv4 takes the IPv4 header at off (RFC 791 §3.1).
-func (d *Decoder) ipv4(p *analyzer.Packet, off int) {
+func (d *Decoder) ipv4(p *analyzer.Packet, off int) (step, int) {
 	f := p.Frame
 	if len(f) < off+ipv4Len {
-		p.Skip = analyzer.SkipTruncated
-		return
+		return truncated(p)
 	}
 	h := f[off : off+ipv4Len : off+ipv4Len]
 	n := int(h[0]&0x0f) * 4
@@ -46,27 +56,23 @@ func (d *Decoder) ipv4(p *analyzer.Packet, off int) {
 		total = wireEnd(p) - off
 	}
 	if h[0]>>4 != 4 || n < ipv4Len || total < n {
-		p.Skip = analyzer.SkipMalformed
-		return
+		return malformed(p)
 	}
 	p.IPVersion, p.NetOff = 4, off
 	if err := d.ip4.DecodeFromBytes(d.plainIPv4(h), d.mute); err != nil {
-		p.Skip = analyzer.SkipMalformed
-		return
+		return malformed(p)
 	}
 	p.Segment.IPID, p.Segment.HasIPID, p.Segment.TTL = d.ip4.Id, true, d.ip4.TTL
 	p.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte(d.ip4.SrcIP)), 0)
 	p.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(d.ip4.DstIP)), 0)
 	if len(f) < off+n {
-		p.Skip = analyzer.SkipTruncated
-		return
+		return truncated(p)
 	}
 	if d.ip4.FragOffset != 0 {
-		p.Skip = laterFragment(d.ip4.Protocol)
-		return
+		return end(p, laterFragment(uint8(d.ip4.Protocol)))
 	}
 	p.Fragment = d.ip4.Flags&layers.IPv4MoreFragments != 0
-	d.transport(p, d.ip4.Protocol, off+n, off+total)
+	return d.transport(p, uint8(d.ip4.Protocol), off+n, off+total)
 }
 
 // plainIPv4 returns the fixed header h as one that gopacket takes whatever its
@@ -82,55 +88,52 @@ func (d *Decoder) plainIPv4(h []byte) []byte {
 }
 
 // ipv6 takes the IPv6 header at off (RFC 8200 §3).
-func (d *Decoder) ipv6(p *analyzer.Packet, off int) {
+func (d *Decoder) ipv6(p *analyzer.Packet, off int) (step, int) {
 	f := p.Frame
 	if len(f) < off+ipv6Len {
-		p.Skip = analyzer.SkipTruncated
-		return
+		return truncated(p)
 	}
 	h := f[off : off+ipv6Len : off+ipv6Len]
 	if h[0]>>4 != 6 {
-		p.Skip = analyzer.SkipMalformed
-		return
+		return malformed(p)
 	}
 	p.IPVersion, p.NetOff = 6, off
 	if err := d.ip6.DecodeFromBytes(d.plainIPv6(h), d.mute); err != nil {
-		p.Skip = analyzer.SkipMalformed
-		return
+		return malformed(p)
 	}
-	p.Segment.TTL = d.ip6.HopLimit
+	p.Segment.IPID, p.Segment.HasIPID, p.Segment.TTL = 0, false, d.ip6.HopLimit
 	p.Src = netip.AddrPortFrom(netip.AddrFrom16([16]byte(d.ip6.SrcIP)), 0)
 	p.Dst = netip.AddrPortFrom(netip.AddrFrom16([16]byte(d.ip6.DstIP)), 0)
-	next := layers.IPProtocol(h[6])
-	end := off + ipv6Len + int(be16(h[4:]))
-	if end == off+ipv6Len {
-		end = d.jumboEnd(p, next, off)
+	next := h[6]
+	until := off + ipv6Len + int(be16(h[4:]))
+	if until == off+ipv6Len {
+		until = jumboEnd(p, next, off)
 	}
-	d.transport(p, next, off+ipv6Len, end)
+	return d.transport(p, next, off+ipv6Len, until)
 }
 
 // plainIPv6 returns the fixed header h as one that gopacket takes: it refuses
 // payload length 0, and walks a hop-by-hop header by itself.
 func (d *Decoder) plainIPv6(h []byte) []byte {
-	if h[6] != byte(layers.IPProtocolIPv6HopByHop) && be16(h[4:]) != 0 {
+	if h[6] != protoHopByHop && be16(h[4:]) != 0 {
 		return h
 	}
 	m := d.scratch[:ipv6Len]
 	copy(m, h)
-	m[4], m[5], m[6] = 0xff, 0xff, byte(layers.IPProtocolNoNextHeader)
+	m[4], m[5], m[6] = 0xff, 0xff, protoNoNext
 	return m
 }
 
 // jumboEnd returns where a packet of payload length 0 ends: by its jumbo
 // payload option (RFC 2675 §2), or by the wire length, since Linux leaves the
 // length out of large offloaded packets.
-func (d *Decoder) jumboEnd(p *analyzer.Packet, next layers.IPProtocol, off int) int {
+func jumboEnd(p *analyzer.Packet, next uint8, off int) int {
 	const jumbo, jumboLen = 0xc2, 4
 	start := off + ipv6Len
-	if next == layers.IPProtocolNoNextHeader {
+	if next == protoNoNext {
 		return start
 	}
-	if next != layers.IPProtocolIPv6HopByHop || len(p.Frame) < start+2 {
+	if next != protoHopByHop || len(p.Frame) < start+2 {
 		return wireEnd(p)
 	}
 	options := p.Frame[start+2 : min(len(p.Frame), start+8+8*int(p.Frame[start+1]))]
@@ -150,38 +153,29 @@ func (d *Decoder) jumboEnd(p *analyzer.Packet, next layers.IPProtocol, off int) 
 
 // transport walks from off, where a header of protocol next stands, to the TCP
 // header, through IPv6 extension headers (RFC 8200 §4) and AH (RFC 4302). The
-// IP packet ends at end on the wire.
-func (d *Decoder) transport(p *analyzer.Packet, next layers.IPProtocol, off, end int) {
+// IP packet ends at until on the wire.
+func (d *Decoder) transport(p *analyzer.Packet, next uint8, off, until int) (step, int) {
+	d.end = until
 	for extends(next, p.IPVersion) {
-		n, ok := extensionLen(p, next, off, end)
-		if !ok || next == layers.IPProtocolIPv6Fragment && !fragment(p, off) {
-			return
+		n, ok := extensionLen(p, next, off, until)
+		if !ok || next == protoFragment && !fragment(p, off) {
+			return stop, off
 		}
-		next, off = layers.IPProtocol(p.Frame[off]), off+n
+		next, off = p.Frame[off], off+n
 	}
-	switch next { //nolint:exhaustive // the numbers of an open registry
-	case layers.IPProtocolTCP:
-		d.segment(p, off, end)
-	case layers.IPProtocolIPv4, layers.IPProtocolIPv6, layers.IPProtocolGRE, layers.IPProtocolEtherIP,
-		layers.IPProtocolIPIP, layers.IPProtocolMPLSInIP, protoL2TPv3:
-		p.Skip = analyzer.SkipTunnel
-	case layers.IPProtocolUDP:
-		p.Skip = udpTunnel(p, off)
-	default:
-		p.Skip = analyzer.SkipNotTCP
-	}
+	return protoStep(next), off
 }
 
 // extends reports whether proto is a header that another follows: AH in both IP
 // versions, the extension headers in IPv6 only.
-func extends(proto layers.IPProtocol, version uint8) bool {
-	switch proto { //nolint:exhaustive // the numbers of an open registry
-	case layers.IPProtocolTCP:
+func extends(proto uint8, version uint8) bool {
+	switch proto {
+	case protoTCP:
 		return false
-	case layers.IPProtocolAH:
+	case protoAH:
 		return true
-	case layers.IPProtocolIPv6HopByHop, layers.IPProtocolIPv6Routing, layers.IPProtocolIPv6Destination,
-		layers.IPProtocolIPv6Fragment, protoMobility, protoHIP, protoShim6:
+	case protoHopByHop, protoRouting, protoDestination,
+		protoFragment, protoMobility, protoHIP, protoShim6:
 		return version == 6
 	default:
 		return false
@@ -190,7 +184,7 @@ func extends(proto layers.IPProtocol, version uint8) bool {
 
 // extensionLen returns the length of the extension header at off; ok is false,
 // and the reason noted, when it is not whole.
-func extensionLen(p *analyzer.Packet, next layers.IPProtocol, off, end int) (n int, ok bool) {
+func extensionLen(p *analyzer.Packet, next uint8, off, end int) (n int, ok bool) {
 	if end-off < 8 {
 		p.Skip = analyzer.SkipMalformed
 		return 0, false
@@ -199,10 +193,10 @@ func extensionLen(p *analyzer.Packet, next layers.IPProtocol, off, end int) (n i
 		p.Skip = analyzer.SkipTruncated
 		return 0, false
 	}
-	switch next { //nolint:exhaustive // the numbers of an open registry
-	case layers.IPProtocolIPv6Fragment:
+	switch next {
+	case protoFragment:
 		n = 8
-	case layers.IPProtocolAH:
+	case protoAH:
 		n = (int(p.Frame[off+1]) + 2) * 4 // RFC 4302 §2.2: in 4-octet units, minus 2
 	default:
 		n = (int(p.Frame[off+1]) + 1) * 8 // RFC 8200 §4.3: in 8-octet units, the first not counted
@@ -225,7 +219,7 @@ func fragment(p *analyzer.Packet, off int) bool {
 	const more = 1
 	field := be16(p.Frame[off+2:])
 	if field>>3 != 0 {
-		p.Skip = laterFragment(layers.IPProtocol(p.Frame[off]))
+		p.Skip = laterFragment(p.Frame[off])
 		return false
 	}
 	if field&more != 0 {
@@ -236,22 +230,9 @@ func fragment(p *analyzer.Packet, off int) bool {
 
 // laterFragment returns the reason for skipping a fragment other than the
 // first, whose protocol is proto: only of TCP is anything missed.
-func laterFragment(proto layers.IPProtocol) analyzer.Skip {
-	if proto == layers.IPProtocolUDP || proto == layers.IPProtocolICMPv4 || proto == layers.IPProtocolICMPv6 {
+func laterFragment(proto uint8) analyzer.Skip {
+	if proto == protoUDP || proto == protoICMP || proto == protoICMPv6 {
 		return analyzer.SkipNotTCP
 	}
 	return analyzer.SkipFragment
-}
-
-// udpTunnel tells UDP with another packet inside from other UDP, by the
-// destination port at off.
-func udpTunnel(p *analyzer.Packet, off int) analyzer.Skip {
-	if len(p.Frame) < off+4 {
-		return analyzer.SkipNotTCP
-	}
-	switch be16(p.Frame[off+2:]) {
-	case portVXLAN, portVXLANOld, portGeneve, portGTPU:
-		return analyzer.SkipTunnel
-	}
-	return analyzer.SkipNotTCP
 }
