@@ -50,6 +50,8 @@ func TestGolden(t *testing.T) {
 		{form: report.Timeline},
 		{form: report.Summary},
 		{form: report.NDJSON, options: report.Options{Segments: true}},
+		{form: report.Zeek},
+		{form: report.ZeekJSON},
 	}
 	for _, file := range captures(t) {
 		for _, f := range forms {
@@ -167,7 +169,7 @@ func bare(t *testing.T, file string, o report.TcpdumpOptions) string {
 // TestSameBytesTwice renders every capture twice in each form.
 func TestSameBytesTwice(t *testing.T) {
 	for _, file := range captures(t) {
-		for _, f := range []report.Format{report.Timeline, report.Summary, report.NDJSON} {
+		for _, f := range []report.Format{report.Timeline, report.Summary, report.NDJSON, report.Zeek, report.ZeekJSON} {
 			o := report.Options{Color: true, Segments: true}
 			if a, b := render(t, file, f, o, true), render(t, file, f, o, true); a != b {
 				t.Errorf("%s as %s: two runs differ", file, f)

@@ -23,11 +23,13 @@ const (
 	Timeline Format = iota // tcpdump's line of each packet, and what changed under it
 	Summary                // a table of connections
 	NDJSON                 // one JSON object a line, see docs/json.md
+	Zeek                   // conn.log as Zeek writes it, see docs/zeek.md
+	ZeekJSON               // the same as JSON
 
 	numFormats = iota
 )
 
-var formatNames = [numFormats]string{Timeline: "timeline", Summary: "summary", NDJSON: "ndjson"}
+var formatNames = [numFormats]string{Timeline: "timeline", Summary: "summary", NDJSON: "ndjson", Zeek: "zeek", ZeekJSON: "zeek-json"}
 
 // String returns the name that the command takes.
 func (f Format) String() string {
@@ -80,6 +82,8 @@ func New(w io.Writer, f Format, o Options) analyzer.Sink {
 		return newSummary(w, o)
 	case NDJSON:
 		return newNDJSON(w, o)
+	case Zeek, ZeekJSON:
+		return newZeekLog(w, o, f == ZeekJSON)
 	case Timeline:
 	}
 	return newTimeline(w, o)
@@ -92,6 +96,8 @@ func Wants(f Format, o Options) analyzer.Wants {
 		return analyzer.WantConnections
 	case NDJSON:
 		return newEventSet(o).wants()
+	case Zeek, ZeekJSON:
+		return analyzer.WantPackets
 	case Timeline:
 	}
 	return analyzer.WantPackets | analyzer.WantNotes | analyzer.WantConnections
@@ -130,3 +136,7 @@ func (o *output) flush() error {
 	o.b = o.b[:0]
 	return err
 }
+
+// InOnePass reports a form that needs nothing but the packets in their order,
+// so that a second pass would be of no use.
+func InOnePass(f Format) bool { return f == Zeek || f == ZeekJSON }

@@ -158,7 +158,7 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	watch := &watcher{Sink: report.New(out, format, options), codes: codes}
 	run := analyzer.Options{
 		Wants:    report.Wants(format, options),
-		OnePass:  !capture.Rereadable(o.files),
+		OnePass:  !capture.Rereadable(o.files) || report.InOnePass(format),
 		AnyOrder: format == report.Summary, // the table has an order of its own
 		Machine:  timers,
 	}
