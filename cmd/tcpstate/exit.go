@@ -24,7 +24,7 @@ var exitCodes = []struct {
 	meaning string
 }{
 	{exitDone, "done, and every expectation met"},
-	{exitUnmet, "an expectation was not met (--fail-on)"},
+	{exitUnmet, "an expectation was not met (check, --fail-on)"},
 	{exitUsage, "the command line is wrong"},
 	{exitInput, "input unreadable or damaged part-way, or output not writable; what was readable is reported"},
 	{exitRights, "no rights to capture"},

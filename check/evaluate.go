@@ -1,0 +1,122 @@
+package check
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Check holds a capture against the expectations: one Result for each, in the
+// order of the file, and for each connection that it speaks of.
+func (x *Expectations) Check(o *Observed) []Result {
+	var out []Result
+	for i := range x.capture {
+		out = append(out, x.capture[i].check(o))
+	}
+	for _, e := range x.entries {
+		out = append(out, e.check(o)...)
+	}
+	if x.Policy != nil {
+		out = append(out, x.Policy.check(o, x.policyAt)...)
+	}
+	return out
+}
+
+func (e *captureExpectation) check(o *Observed) Result {
+	res := e.test(o)
+	return Result{
+		At: e.at, Code: e.code, Expect: e.expect, Met: res.met, Seen: res.seen, Packet: res.packet,
+		repair: repairWith(e.write, res),
+	}
+}
+
+// check applies an entry to the connections that it chooses.
+func (e *entry) check(o *Observed) []Result {
+	chosen := e.match.choose(o.Connections)
+	out := []Result{e.checkCount(o, chosen)}
+	for _, c := range chosen {
+		for i := range e.rules {
+			x := &e.rules[i]
+			res := x.test(c)
+			out = append(out, Result{
+				At: x.at, Code: x.code, Expect: e.subject(c, len(chosen)) + ": " + x.expect, Met: res.met,
+				Seen: res.seen, Conn: c.ID, Packet: res.packet, repair: repairWith(x.write, res),
+			})
+		}
+	}
+	return out
+}
+
+func (e *entry) checkCount(o *Observed, chosen []*Connection) Result {
+	n := len(chosen)
+	r := Result{
+		At: e.countAt, Code: "count", Met: e.count.meets(float64(n)),
+		Expect: fmt.Sprintf("%s: number of connections is %s", e.title(), e.count),
+	}
+	if !e.counted {
+		r.Expect = e.title() + ": there is such a connection"
+	}
+	if r.Met {
+		return r
+	}
+	r.Seen = fmt.Sprintf("%d of %d connections", n, len(o.Connections))
+	if e.match.String() != e.title() {
+		r.Seen += " match " + e.match.String()
+	} else {
+		r.Seen += " match"
+	}
+	if e.counted && e.count.exact {
+		r.repair = repairWith(e.recount, outcome{value: plainNumber(strconv.Itoa(n))})
+	}
+	return r
+}
+
+// subject names the connection that a result is about.
+func (e *entry) subject(c *Connection, of int) string {
+	name := e.name
+	if name == "" {
+		return fmt.Sprintf("connection %d", c.ID)
+	}
+	if of > 1 {
+		name += fmt.Sprintf(" (connection %d)", c.ID)
+	}
+	return name
+}
+
+func repairWith(write func(any), res outcome) func() {
+	if write == nil || res.met || res.value == nil {
+		return nil
+	}
+	return func() { write(res.value) }
+}
+
+// Unmet returns the results that were not met.
+func Unmet(results []Result) []Result {
+	var out []Result
+	for _, r := range results {
+		if !r.Met {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// ExpectationsPath returns the name of the file that belongs beside a capture:
+// its own name with .expect.yaml in place of .pcap, .pcapng or .cap, packed or
+// not.
+func ExpectationsPath(capture string) string {
+	base := capture
+	for _, packed := range []string{".gz", ".zst"} {
+		base = strings.TrimSuffix(base, packed)
+	}
+	for _, ext := range captureExtensions() {
+		if b, ok := strings.CutSuffix(base, ext); ok {
+			base = b
+			break
+		}
+	}
+	return base + ".expect.yaml"
+}
+
+// captureExtensions are the endings by which directories are searched.
+func captureExtensions() []string { return []string{".pcapng", ".pcap", ".cap"} }

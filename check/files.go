@@ -1,0 +1,195 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// Options say how files are checked.
+type Options struct {
+	// Expect is the file of expectations for every capture; when empty it is
+	// the one beside each (ExpectationsPath).
+	Expect string
+	// Policy judges the captures that have no expectations.
+	Policy *Policy
+	// Always, when not nil, judges every capture besides its expectations.
+	Always *Policy
+	// Update writes expectations that are missing and changes those that are
+	// not met.
+	Update bool
+	// Jobs is how many captures are read at a time; as many as there are
+	// processors when 0.
+	Jobs int
+	// Zone is that of printed times; local when nil.
+	Zone *time.Location
+}
+
+// Report is what became of one capture.
+type Report struct {
+	Capture string
+	Expect  string // the file of expectations, empty when there is none
+	Results []Result
+	// Err is what kept the capture or its expectations from being read
+	// whole: FileErrors or *FileError for expectations.
+	Err error
+	// Update says what --update did: "written", "N changed", "unchanged", or
+	// nothing.
+	Update string
+	// Observed is what the capture showed, nil when it could not be read.
+	Observed *Observed
+}
+
+// Unmet returns the results that were not met.
+func (r *Report) Unmet() []Result { return Unmet(r.Results) }
+
+// Failed reports whether something was not met or could not be read.
+func (r *Report) Failed() bool { return r.Err != nil || len(r.Unmet()) > 0 }
+
+// BadExpectations reports whether the file of expectations is the reason why
+// nothing was checked.
+func (r *Report) BadExpectations() bool {
+	var list FileErrors
+	var one *FileError
+	return errors.As(r.Err, &list) || errors.As(r.Err, &one)
+}
+
+// Files checks captures side by side and gives each report to each, in the
+// order of the captures. It returns the first error of each, or that of ctx.
+func Files(ctx context.Context, captures []string, opt Options, each func(*Report) error) error {
+	if opt.Jobs <= 0 {
+		opt.Jobs = runtime.GOMAXPROCS(0)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make([]chan *Report, len(captures))
+	for i := range done {
+		done[i] = make(chan *Report, 1)
+	}
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(opt.Jobs, len(captures)) {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			for i := range next {
+				done[i] <- checkFile(ctx, captures[i], &opt)
+			}
+		}()
+	}
+	go func() {
+		defer close(next)
+		for i := range captures {
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	defer workers.Wait()
+	defer cancel()
+	for i := range captures {
+		select {
+		case r := <-done[i]:
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := each(r); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// checkFile checks one capture.
+func checkFile(ctx context.Context, path string, opt *Options) *Report {
+	r := &Report{Capture: path}
+	x, file, err := expectationsFor(path, opt)
+	timers := statemachine.Linux()
+	if x != nil {
+		r.Expect, timers = file, x.Timers
+	}
+	if err != nil {
+		r.Expect, r.Err = file, err
+		return r
+	}
+	if r.Observed, r.Err = Observe(ctx, path, timers); r.Observed == nil {
+		return r
+	}
+	if opt.Update && r.Err == nil {
+		if x, r.Update, err = update(x, file, r.Observed); err != nil {
+			r.Err = err
+			return r
+		}
+		r.Expect = file
+	}
+	r.judge(x, opt)
+	if err := AddContext(ctx, path, timers, opt.Zone, r.Results); err != nil && r.Err == nil {
+		r.Err = err
+	}
+	return r
+}
+
+// judge fills in the results.
+func (r *Report) judge(x *Expectations, opt *Options) {
+	switch {
+	case x != nil:
+		r.Results = x.Check(r.Observed)
+	case opt.Always == nil && opt.Policy != nil:
+		r.Results = opt.Policy.Check(r.Observed)
+	}
+	if opt.Always != nil {
+		r.Results = append(r.Results, opt.Always.Check(r.Observed)...)
+	}
+}
+
+// expectationsFor finds and loads the expectations of a capture; nil when
+// there are none.
+func expectationsFor(capture string, opt *Options) (*Expectations, string, error) {
+	file := opt.Expect
+	if file == "" {
+		file = ExpectationsPath(capture)
+	}
+	_, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) && (opt.Expect == "" || opt.Update) {
+		return nil, file, nil
+	}
+	x, err := Load(file)
+	return x, file, err
+}
+
+// update writes a snapshot where there are no expectations, or refreshes
+// them.
+func update(x *Expectations, file string, o *Observed) (*Expectations, string, error) {
+	var text []byte
+	var err error
+	words := "written"
+	if x == nil {
+		text, err = Snapshot(o)
+	} else {
+		var n int
+		if text, n, err = x.Refresh(o); n == 0 && err == nil {
+			return x, "unchanged", nil
+		}
+		words = count(n) + " changed"
+	}
+	if err != nil {
+		return x, "", err
+	}
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		return x, "", &FileError{At: Position{File: file}, Text: plainReason(err)}
+	}
+	x, err = Parse(file, text)
+	return x, words, err
+}
+
+func count(n int) string { return counts().show(float64(n)) }

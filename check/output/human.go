@@ -1,0 +1,113 @@
+package output
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/tcpstate/tcpstate/check"
+)
+
+// HumanOptions choose what people are shown.
+type HumanOptions struct {
+	Color bool
+	// All shows the captures that passed too, and with Verbose 2 each
+	// expectation.
+	Verbose int
+}
+
+type human struct {
+	w      io.Writer
+	opt    HumanOptions
+	totals totals
+}
+
+// NewHuman returns a writer for people: each expectation that was not met
+// with what was seen instead, and the totals.
+func NewHuman(w io.Writer, o HumanOptions) Writer { return &human{w: w, opt: o} }
+
+// paint puts text into a colour of ECMA-48.
+func (h *human) paint(code, s string) string {
+	if !h.opt.Color {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+const (
+	red   = "31"
+	green = "32"
+	faint = "2"
+)
+
+// Report prints one capture.
+func (h *human) Report(r *check.Report) error {
+	h.totals.add(r)
+	var b strings.Builder
+	unmet := r.Unmet()
+	switch {
+	case r.Failed():
+		h.heading(&b, r, len(unmet))
+	case r.Update == "written" || strings.HasSuffix(r.Update, " changed"):
+		fmt.Fprintf(&b, "%s %s: %s %s (%s)\n", h.paint(green, "✓"), clean(r.Capture), clean(r.Expect), r.Update, plural(len(r.Results), "expectation"))
+	case h.opt.Verbose > 0:
+		fmt.Fprintf(&b, "%s %s: %s met%s\n", h.paint(green, "✓"), clean(r.Capture), plural(len(r.Results), "expectation"), h.by(r))
+	}
+	for i := range r.Results {
+		switch res := &r.Results[i]; {
+		case !res.Met:
+			h.result(&b, res)
+		case h.opt.Verbose > 1:
+			fmt.Fprintf(&b, "  %s %s: %s\n", h.paint(green, "✓"), clean(res.At.String()), clean(res.Expect))
+		}
+	}
+	_, err := io.WriteString(h.w, b.String())
+	return err
+}
+
+// by names what judged a capture without expectations.
+func (h *human) by(r *check.Report) string {
+	if r.Expect == "" && len(r.Results) > 0 {
+		return " (" + r.Results[0].At.String() + ")"
+	}
+	return ""
+}
+
+func (h *human) heading(b *strings.Builder, r *check.Report, unmet int) {
+	fmt.Fprintf(b, "%s %s", h.paint(red, "✗"), clean(r.Capture))
+	if unmet > 0 {
+		fmt.Fprintf(b, ": %d of %s not met", unmet, plural(len(r.Results), "expectation"))
+	}
+	if r.Err != nil {
+		for _, l := range errorLines(r.Err) {
+			fmt.Fprintf(b, "\n  %s %s", h.paint(red, "✗"), clean(l))
+		}
+	}
+	b.WriteByte('\n')
+}
+
+func (h *human) result(b *strings.Builder, r *check.Result) {
+	fmt.Fprintf(b, "  %s %s: %s\n", h.paint(red, "✗"), clean(r.At.String()), clean(r.Expect))
+	fmt.Fprintf(b, "      seen: %s\n", clean(seen(r)))
+	if text := contextText(r, "      "); text != "" {
+		b.WriteString(h.paintLines(text))
+	}
+}
+
+// paintLines makes whole lines faint.
+func (h *human) paintLines(text string) string {
+	if !h.opt.Color {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(h.paint(faint, strings.TrimSuffix(line, "\n")) + "\n")
+	}
+	return b.String()
+}
+
+// Close prints the totals.
+func (h *human) Close() error {
+	_, err := fmt.Fprintln(h.w, h.totals.String())
+	return err
+}

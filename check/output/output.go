@@ -1,0 +1,123 @@
+// Package output prints what became of checked captures: a short list for
+// people, and JUnit, SARIF, TAP, Markdown and GitHub's annotations for
+// machines. It decides nothing; the same reports give the same bytes.
+package output
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/tcpstate/tcpstate/check"
+)
+
+// Writer prints reports as they come.
+type Writer interface {
+	// Report takes what became of one capture.
+	Report(r *check.Report) error
+	// Close ends the output; totals are printed now.
+	Close() error
+}
+
+// Formats returns the names that New takes.
+func Formats() []string { return []string{"github", "junit", "markdown", "sarif", "tap"} }
+
+// New returns the writer of the named form, or nil when there is no such form.
+func New(format string, w io.Writer) Writer {
+	switch format {
+	case "github":
+		return newGitHub(w)
+	case "junit":
+		return newJUnit(w)
+	case "markdown":
+		return newMarkdown(w)
+	case "sarif":
+		return newSARIF(w)
+	case "tap":
+		return newTAP(w)
+	}
+	return nil
+}
+
+// totals count captures and expectations.
+type totals struct {
+	captures, failed, broken int
+	met, unmet               int
+}
+
+func (t *totals) add(r *check.Report) {
+	t.captures++
+	n := len(r.Unmet())
+	t.unmet += n
+	t.met += len(r.Results) - n
+	switch {
+	case r.Err != nil:
+		t.broken++
+	case n > 0:
+		t.failed++
+	}
+}
+
+// String returns the totals as a sentence without final period.
+func (t *totals) String() string {
+	s := fmt.Sprintf("%s: %d passed", plural(t.captures, "capture"), t.captures-t.failed-t.broken)
+	if t.failed > 0 {
+		s += fmt.Sprintf(", %d failed", t.failed)
+	}
+	if t.broken > 0 {
+		s += fmt.Sprintf(", %d could not be checked", t.broken)
+	}
+	return s + fmt.Sprintf("; %s met, %d not", plural(t.met, "expectation"), t.unmet)
+}
+
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// clean replaces control characters, which a file name may hold and no
+// consumer must meet.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// contextText returns the timeline around a result, the packet's own line
+// marked.
+func contextText(r *check.Result, indent string) string {
+	var b strings.Builder
+	for _, l := range r.Context {
+		mark := "  "
+		if l.Marked && !strings.HasPrefix(l.Text, " ") {
+			mark = "> "
+		}
+		number := ""
+		if !strings.HasPrefix(l.Text, " ") {
+			number = fmt.Sprintf("#%d ", l.Packet)
+		}
+		fmt.Fprintf(&b, "%s%s%s%s\n", indent, mark, number, clean(l.Text))
+	}
+	return b.String()
+}
+
+// seen says what was seen and where.
+func seen(r *check.Result) string {
+	if r.Packet == 0 {
+		return r.Seen
+	}
+	return fmt.Sprintf("%s, at packet #%d", r.Seen, r.Packet)
+}
+
+// errorLines returns the lines of what kept a capture from being checked.
+func errorLines(err error) []string {
+	lines := strings.Split(err.Error(), "\n")
+	return slices.DeleteFunc(lines, func(s string) bool { return s == "" })
+}
