@@ -8,16 +8,19 @@ BIN         := bin/tcpstate
 DEMO        ?= testdata/pcaps/lost-last-ack.pcap
 LABDIR      ?= /tmp/tcpstate-lab
 FUZZTIME    ?= 30s
+BENCHDIR    ?= /tmp/tcpstate-bench
+ROUNDS      ?= 5
+PEERS       := tcptrace tshark argus-server argus-client tcpdump hyperfine time
 # Live capture is built where its sources, libpcap's headers and a C compiler
 # are all there.
 LIVE_SOURCE := $(wildcard analyzer/capture/live_libpcap.go)
 SETUP       := . internal/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check vet lint race golden bench fuzz lab clean
+.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz lab clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## bin/tcpstate, with live capture where libpcap allows it
 	@$(SETUP) && need_go && build_tcpstate "$(BIN)" "$(LIVE_SOURCE)"
@@ -46,6 +49,12 @@ golden: ## rewrites the golden files; review the difference
 
 bench: ## benchmarks: packets per second, allocations
 	@$(SETUP) && need_go && "$$GO" test -run '^$$' -bench . -benchmem ./...
+
+bench-peers: build ## beside tcptrace, argus, tshark and tcpdump: docs/performance.md
+	@$(SETUP) && need_go && for p in $(PEERS); do want $$p; done && "$$GO" run ./internal/bench -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS)
+
+bench-growth: build ## how time and memory grow: docs/growth.svg
+	@$(SETUP) && need_go && for p in hyperfine time; do want $$p; done && "$$GO" run ./internal/bench -growth -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS)
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@$(SETUP) && need_go && run_fuzz "$(FUZZTIME)"
