@@ -10,6 +10,7 @@ const (
 	endInput                    // the input has ended
 	endReused                   // another connection took the four-tuple
 	endEvicted                  // a limit was reached
+	endIdle                     // it was silent for as long as Options.Idle
 )
 
 // file puts the flow on the list that fits, behind all that fell idle before.
@@ -26,6 +27,18 @@ func (t *tracker) expire() {
 	l := &t.table.lists[timedList]
 	for i := l.head; i != 0 && t.table.flows.at(i).due <= t.now.Time; i = l.head {
 		t.expireTimed(i)
+	}
+	if t.opt.Idle > 0 {
+		t.expireIdle(t.now.Time - statemachine.Time(t.opt.Idle))
+	}
+}
+
+// expireIdle ends the connections that were last heard of before the given
+// time.
+func (t *tracker) expireIdle(before statemachine.Time) {
+	l := &t.table.lists[openList]
+	for i := l.head; i != 0 && t.table.flows.at(i).last.Time < before; i = l.head {
+		t.end(i, endIdle)
 	}
 }
 
@@ -91,7 +104,7 @@ func (t *tracker) endAll(flush func() error) error {
 func (t *tracker) finish(f *flow, why endReason) {
 	t.wake(f)
 	c := t.conns.at(f.conn)
-	if why == endEvicted && c.Ended() {
+	if (why == endEvicted || why == endIdle) && c.Ended() {
 		why = endOver
 	}
 	if why != endReused {
@@ -101,7 +114,7 @@ func (t *tracker) finish(f *flow, why endReason) {
 	t.machine.Finish(c, t.now)
 	t.drain(f)
 	t.judgeEnd(f)
-	if why == endEvicted {
+	if why == endEvicted || why == endIdle {
 		t.evicted++
 	}
 	if t.records != nil {

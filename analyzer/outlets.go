@@ -48,27 +48,48 @@ func (s *recordSpool) close() {
 	s.starts.close()
 }
 
-// recordStream gives records to the sink as they come.
+// recordStream gives records to the sink as they come, or, where notes are
+// given as they come too, behind them.
 type recordStream struct {
-	sink Sink
-	c    Connection
-	err  error
+	sink  Sink
+	c     Connection
+	err   error
+	delay bool // until release
+	queue []record
 }
 
 func (s *recordStream) take(r *record) {
+	if s.delay {
+		s.queue = append(s.queue, *r)
+		return
+	}
+	s.give(r)
+}
+
+func (s *recordStream) give(r *record) {
 	if s.err == nil {
 		r.fill(&s.c)
 		s.err = s.sink.Connection(&s.c)
 	}
 }
 
+// release gives the records that were delayed, and returns what went wrong so
+// far.
+func (s *recordStream) release() error {
+	for i := range s.queue {
+		s.give(&s.queue[i])
+	}
+	s.queue = s.queue[:0]
+	return s.err
+}
+
 // outlets builds what the options ask for: where records go, the spool behind
-// it (nil for a stream), and how to learn of failures.
+// it (nil for a stream), and how to learn of failures once the notes are given.
 func (o *Options) outlets(sink Sink) (recordTaker, *recordSpool, func() error) {
 	replay := !o.OnePass && o.wants(WantPackets)
 	if o.AnyOrder && !replay && o.wants(WantConnections) {
-		s := &recordStream{sink: sink}
-		return s, nil, func() error { return s.err }
+		s := &recordStream{sink: sink, delay: o.OnePass}
+		return s, nil, s.release
 	}
 	s := &recordSpool{}
 	if o.wants(WantConnections) {

@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/tcpstate/tcpstate/statemachine"
@@ -145,4 +146,23 @@ type SourceStats struct {
 type StatsSource interface {
 	Source
 	Stats() SourceStats
+}
+
+// ErrTick is returned by Next of a LiveSource when there is no packet this
+// time: p.Time then is the time by the capture's clock, at which timers fire.
+var ErrTick = errors.New("no packet for now")
+
+// LiveSource is a source of packets as they arrive. Its Next never waits long:
+// it returns ErrTick instead, several times a second.
+type LiveSource interface {
+	StatsSource
+	// Lost returns how many packets the capture had not got when it was last
+	// asked, at a tick, and when that was by the clock.
+	Lost() (packets uint64, by statemachine.Time)
+}
+
+// Ticker is a Sink that is told when time passes. A live run calls Tick at
+// each tick of its source, behind the notes of the timers that fired.
+type Ticker interface {
+	Tick(now statemachine.Time) error
 }

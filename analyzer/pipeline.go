@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/tcpstate/tcpstate/statemachine"
 )
@@ -37,6 +38,9 @@ type Options struct {
 	Machine statemachine.Config
 	// MaxConnections bounds the live connections; no bound when 0.
 	MaxConnections int
+	// Idle is how long a connection that is not closing may be silent before
+	// it is written out; for ever when 0. What comes later counts as a new one.
+	Idle time.Duration
 	// SpoolLimit bounds each of the at most three spools of a run in memory,
 	// in octets; beyond it they use temporary files. 64 MiB when 0.
 	SpoolLimit int
@@ -81,6 +85,8 @@ type reader struct {
 	src     Source
 	capture Capture
 	broken  error // what ended the input early
+	// tick is called, by a one-pass run, when a live source has no packet.
+	tick func(now statemachine.Time) error
 }
 
 // each calls fn for every packet. It returns the error of fn or of ctx; an
@@ -92,6 +98,12 @@ func (r *reader) each(ctx context.Context, fn func(*Packet) error) error {
 			return context.Cause(ctx)
 		}
 		if err := r.src.Next(p); err != nil {
+			if errors.Is(err, ErrTick) {
+				if err := r.ticked(p.Time); err != nil {
+					return err
+				}
+				continue
+			}
 			if !errors.Is(err, io.EOF) {
 				r.broken = err
 			}
@@ -102,6 +114,14 @@ func (r *reader) each(ctx context.Context, fn func(*Packet) error) error {
 			return err
 		}
 	}
+}
+
+// ticked passes a tick on to who wants it.
+func (r *reader) ticked(now statemachine.Time) error {
+	if r.tick == nil {
+		return nil
+	}
+	return r.tick(now)
 }
 
 func (r *reader) count(p *Packet) {
@@ -151,27 +171,50 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 	}
 	t := newTracker(opt, notes, taker)
 	var o Observation
+	if live, ok := src.(LiveSource); ok {
+		t.live = true
+		r.tick = func(now statemachine.Time) error {
+			t.pass(now)
+			t.lose(live.Lost())
+			if err := giveNotes(&o, buffer.flush(), sink); err != nil {
+				return err
+			}
+			if err := failed(); err != nil {
+				return err
+			}
+			if s, ok := sink.(Ticker); ok {
+				return s.Tick(now)
+			}
+			return nil
+		}
+	}
 	err = r.each(ctx, func(p *Packet) error {
 		o = Observation{}
 		if p.Skip == NotSkipped {
 			f, side, reading := t.observe(p)
 			o = Observation{Conn: f.id, Side: side, Reading: reading, Notes: buffer.flush()}
 		}
-		if err := failed(); err != nil {
-			return err
-		}
 		if opt.wants(WantPackets) && p.HasTCP {
 			o.Packet = p
-			return sink.Packet(&o)
+			if err := sink.Packet(&o); err != nil {
+				return err
+			}
+		} else if err := giveNotes(&o, o.Notes, sink); err != nil {
+			return err
 		}
-		return giveNotes(&o, o.Notes, sink)
+		return failed()
 	})
 	if err != nil && ctx.Err() == nil {
 		r.close()
 		return err
 	}
 	r.close()
-	err = t.endAll(func() error { return errors.Join(failed(), giveNotes(&o, buffer.flush(), sink)) })
+	err = t.endAll(func() error {
+		if err := giveNotes(&o, buffer.flush(), sink); err != nil {
+			return err
+		}
+		return failed()
+	})
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (t *tracker) fillRecord(f *flow, why endReason) {
 // fill makes c the connection of the record.
 func (r *record) fill(c *Connection) {
 	*c = Connection{
-		ID: r.id, Role: r.role, First: r.first, Last: r.last, Evicted: r.why == endEvicted,
+		ID: r.id, Role: r.role, First: r.first, Last: r.last, Evicted: r.why == endEvicted || r.why == endIdle,
 		RTTClient: r.half[statemachine.Client], RTTServer: r.half[statemachine.Server],
 	}
 	addrs := endsOf(&r.key, r.lowIsClient)

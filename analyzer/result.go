@@ -100,7 +100,7 @@ type Connection struct {
 	// tap to client and back, tap to server and back; 0 when not seen.
 	RTTClient, RTTServer statemachine.Time
 	Findings             map[statemachine.Code]int // nil when there are none
-	Evicted              bool                      // written out early because of a limit
+	Evicted              bool                      // written out early because of a limit or a long silence
 }
 
 // Capture is the record of the whole input.
@@ -112,7 +112,7 @@ type Capture struct {
 	Skipped     [NumSkips]uint64
 	Drops       uint64 // reported by the capture's own statistics
 	Connections uint64
-	Evicted     uint64 // connections written out early because of a limit
+	Evicted     uint64 // connections written out early because of a limit or a long silence
 	First, Last statemachine.Moment
 	Errors      []string // damage that ended a file early, one line each
 }

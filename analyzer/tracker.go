@@ -32,6 +32,8 @@ type tracker struct {
 	now      statemachine.Moment // the current packet; its time never runs backwards
 	wentBack bool                // the capture's clock did
 	quiet    statemachine.Time   // how long a closing connection is silent before Advance is tried
+	losing   losing              // of live captures
+	live     bool                // the source is one
 	note     Note                // scratch
 	record   record              // scratch
 }
@@ -66,7 +68,11 @@ func (t *tracker) observe(p *Packet) (*flow, statemachine.Side, statemachine.Rea
 	}
 	var r statemachine.Reading
 	if !f.alone() {
+		since := f.last.Time
 		r = t.feed(f, at, side, seg)
+		if t.live && r.Marks&(statemachine.GapBefore|statemachine.ACKsUnseen) != 0 {
+			t.gap(i, f, since, at, side)
+		}
 	}
 	t.judgeShape(f, p, side)
 	t.file(i, f)
@@ -219,13 +225,14 @@ var wordKinds = [...]NoteKind{
 }
 
 // say notes a step. It stands under the packet behind which it took place; a
-// clock's step under the packet at which it is noticed.
+// clock's step, and what became of an earlier word, under the packet at which
+// it is noticed.
 func (t *tracker) say(f *flow, kind NoteKind, s *statemachine.Step) {
 	if t.notes == nil {
 		return
 	}
 	t.note = Note{Packet: s.Place, Conn: f.id, Ends: f.ends(), Kind: kind, Step: *s}
-	if s.Cause.Packet == 0 || s.Place == 0 {
+	if s.Cause.Packet == 0 || s.Place == 0 || kind == ConfirmedNote || kind == WithdrawnNote {
 		t.note.Packet = t.now.Packet
 	}
 	t.notes.take(&t.note)

@@ -174,6 +174,8 @@ func (r *record) when() string {
 		return "when a new connection took its ports"
 	case endEvicted:
 		return "when it was written out early, by the limit on connections"
+	case endIdle:
+		return "when it was written out after a long silence"
 	case endOver, endInput:
 		return "at the end of the capture"
 	}

@@ -193,6 +193,10 @@ func (n *ndjson) finding(note *analyzer.Note) {
 	n.end()
 }
 
+// Tick writes out what was gathered: in a live run nobody waits for a full
+// buffer.
+func (n *ndjson) Tick(statemachine.Time) error { return n.out.flush() }
+
 // Connection writes the record of one connection.
 func (n *ndjson) Connection(c *analyzer.Connection) error {
 	if !n.events.has(ConnectionEvent) {

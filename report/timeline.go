@@ -83,6 +83,10 @@ func (t *timeline) packet(b []byte, p *analyzer.Packet) []byte {
 	return append(t.paint.end(b), '\n')
 }
 
+// Tick writes out what was gathered: in a live run nobody waits for a full
+// buffer.
+func (t *timeline) Tick(statemachine.Time) error { return t.out.flush() }
+
 // Connection keeps the record for the table at the end.
 func (t *timeline) Connection(c *analyzer.Connection) error { return t.table.Connection(c) }
 

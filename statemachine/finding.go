@@ -37,6 +37,7 @@ const (
 	SnaplenCut
 	ClockBackwards
 	WindowScaleOneSided
+	CaptureDrops
 
 	NumCodes = iota
 )
@@ -95,6 +96,7 @@ var codeInfos = [NumCodes]CodeInfo{
 	SnaplenCut:            {"snaplen-cut", Note, "", "the snaplen cut segments; lengths come from the headers"},
 	ClockBackwards:        {"clock-backwards", Note, "", "the capture's clock went backwards"},
 	WindowScaleOneSided:   {"window-scale-one-sided", Note, "RFC 7323 2.2", "one SYN carried a window scale, the other did not: neither end scales"},
+	CaptureDrops:          {"capture-drops", Note, "", "the capture dropped packets while these went missing: they were not captured, which says nothing of loss"},
 }
 
 // Info returns what is said of the finding.

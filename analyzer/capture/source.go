@@ -10,6 +10,7 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -42,6 +43,7 @@ type Source struct {
 	release func()    // of the current file's decompressor
 	records records   // of the current file, nil between files
 
+	filter  *Filter // nil takes every packet
 	packets uint64
 	dropped uint64  // by the files that are done
 	links   linkSet // declared so far
@@ -102,20 +104,37 @@ func (s *Source) Next(p *analyzer.Packet) error {
 		}
 		err := s.records.next(p)
 		if err == nil {
-			break
+			s.packets++
+			if s.filter == nil || s.takes(p) {
+				break
+			}
+			continue
 		}
 		if !errors.Is(err, io.EOF) {
 			s.report(err)
 		}
 		s.finish()
 	}
-	s.packets++
 	p.Number, p.File = s.packets, s.file
 	if !decodes(p.Link) && s.unknown.add(p.Link) {
 		s.report(&Error{File: s.name, Offset: NoOffset, Reason: linkReason(p.Link)})
 	}
 	s.decoder.Decode(p)
 	return nil
+}
+
+// SetFilter has Next leave out the packets that f does not take; they keep
+// their numbers. Link types to which f cannot be applied are reported by
+// Errors, and their packets left out. To be called before the first Next.
+func (s *Source) SetFilter(f *Filter) { s.filter = f }
+
+// takes reports whether the filter takes the packet.
+func (s *Source) takes(p *analyzer.Packet) bool {
+	ok, err := s.filter.Match(p)
+	if err != nil && s.unknown.add(p.Link) {
+		s.report(&Error{File: s.name, Offset: NoOffset, Reason: fmt.Sprintf("the filter does not fit link type %d: %v", uint32(p.Link), err)})
+	}
+	return ok
 }
 
 // advance opens the next file that can be opened; io.EOF when there is none.

@@ -29,6 +29,7 @@ type analyzeOptions struct {
 	color    string
 	events   []string
 	failOn   []string
+	filter   string
 	segments bool
 	all      bool
 
@@ -88,6 +89,7 @@ func newAnalyzeCommand(s *streams) *cobra.Command {
 			[]string{"pcap", "pcapng", "cap", "gz", "zst"}, cobra.ShellCompDirectiveFilterFileExt),
 	}
 	o.addFlags(c)
+	c.Flags().StringVar(&o.filter, "filter", "", "only packets for which this expression of pcap-filter(7) is true")
 	return c
 }
 
@@ -151,6 +153,10 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	filter, err := o.packetFilter()
+	if err != nil {
+		return err
+	}
 	out, closeOut, err := o.open()
 	if err != nil {
 		return err
@@ -166,7 +172,11 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 		run.Wants |= analyzer.WantConnections
 	}
 	stdin := untilDone(ctx, o.streams.in)
-	source := func() (analyzer.Source, error) { return capture.OpenAll(o.files, stdin), nil }
+	source := func() (analyzer.Source, error) {
+		src := capture.OpenAll(o.files, stdin)
+		src.SetFilter(filter)
+		return src, nil
+	}
 	err = analyzer.Run(ctx, run, source, watch)
 	if watch.done && ctx.Err() == nil {
 		err = nil // what ended the input is in the capture's record
@@ -283,6 +293,18 @@ func parseCode(name string) (statemachine.Code, bool) {
 		}
 	}
 	return statemachine.NoFinding, false
+}
+
+// packetFilter compiles the filter expression; nil when there is none.
+func (o *analyzeOptions) packetFilter() (*capture.Filter, error) {
+	if o.filter == "" {
+		return nil, nil
+	}
+	f, err := capture.NewFilter(o.filter)
+	if err != nil {
+		return nil, liveFailure(err)
+	}
+	return f, nil
 }
 
 // open returns where results go, and what closes it.

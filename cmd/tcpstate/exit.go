@@ -27,7 +27,7 @@ var exitCodes = []struct {
 	{exitUnmet, "an expectation was not met (check, --fail-on)"},
 	{exitUsage, "the command line is wrong"},
 	{exitInput, "input unreadable or damaged part-way, or output not writable; what was readable is reported"},
-	{exitRights, "no rights to capture"},
+	{exitRights, "no rights to capture, or the interface failed"},
 	{exitInterrupted, "interrupted"},
 }
 
@@ -53,6 +53,7 @@ func (e *usageError) Error() string { return e.text }
 type exitError struct {
 	code  exitCode
 	lines []string
+	hint  string // advice, may be empty
 }
 
 // Error returns all lines in one.

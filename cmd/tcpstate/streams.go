@@ -24,6 +24,9 @@ type streams struct {
 // complain prints one line about a problem.
 func (s *streams) complain(text string) { fmt.Fprintln(s.err, "tcpstate: "+text) }
 
+// say prints one line about what goes on.
+func (s *streams) say(text string) { s.complain(text) }
+
 // hint prints a line of advice.
 func (s *streams) hint(text string) { fmt.Fprintln(s.err, "hint: "+text) }
 
@@ -48,6 +51,9 @@ func (s *streams) finish(ctx context.Context, err error) exitCode {
 	case errors.As(err, &exit):
 		for _, line := range exit.lines {
 			s.complain(line)
+		}
+		if exit.hint != "" {
+			s.hint(exit.hint)
 		}
 		return exit.code
 	}
