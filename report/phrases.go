@@ -151,6 +151,9 @@ func appendRetransmission(b []byte, r *statemachine.Reading) []byte {
 		b = append(append(append(b, " ("...), r.Kind.String()...), ')')
 	}
 	if r.Repeats == 0 {
+		if r.Seen {
+			return append(b, " of octets captured too long ago to name the packet"...)
+		}
 		return append(b, " of octets that were not captured before"...)
 	}
 	b = appendPacket(append(b, " of "...), r.Repeats)
@@ -222,7 +225,7 @@ func findingNumbers(c statemachine.Code) [3]string {
 		statemachine.OldDuplicateSYN:
 		return [3]string{"its ISN is ", ", the connection's ", ""}
 	case statemachine.FINMoved:
-		return [3]string{"now at ", ", before at ", ""}
+		return [3]string{"here at ", ", the other at ", ""}
 	case statemachine.ACKOfUnsent:
 		return [3]string{"it acknowledges ", ", sent was up to ", ""}
 	case statemachine.RSTOutOfWindow, statemachine.RSTInexact, statemachine.RSTIgnored:

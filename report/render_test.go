@@ -35,7 +35,7 @@ func TestTimelineWords(t *testing.T) {
 		"client CLOSED → SYN-SENT               witnessed     ISN 4294967295, SYN takes one number: next is 0",
 		"server ESTABLISHED → CLOSE-WAIT        proven by #3  FIN at number 1002",
 		"client FIN-WAIT-1 → FIN-WAIT-2         presumed      ACK of FIN, so far",
-		"! fin-moved: the FIN again at another number; now at 7, before at 9 (see #1)",
+		"! fin-moved: two FINs at different numbers: one of them is old or forged; here at 7, the other at 9 (see #1)",
 		"retransmission (rto) of #1, 0.204 s later, 2nd try, spurious: it had arrived before",
 		"[1] server ESTABLISHED → CLOSE-WAIT        confirmed     step of #2: proven by #3",
 		"[1] client FIN-WAIT-1 → FIN-WAIT-2         withdrawn     step of #2 did not happen",

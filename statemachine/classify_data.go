@@ -204,7 +204,7 @@ func (x *flow) olderThanSeen(seg *Segment) bool {
 // place of the copy before it.
 func (a *Analysis) retransmitted(at Moment, side Side, seg *Segment, r *Reading, kind Kind, prev *sent) {
 	x := &a.flows[side]
-	r.Class, r.Kind, r.Backoff = Retransmission, kind, 1
+	r.Class, r.Kind, r.Backoff, r.Seen = Retransmission, kind, 1, true
 	x.again[kind-1]++
 	x.bits |= resent
 	x.karn(seg)

@@ -46,6 +46,7 @@ type end struct {
 	finEnd   Seq  // number behind its FIN
 	tsval    uint32
 	lastSeq  Seq // of its last segment, with the fields below to know a copy by
+	lastEnd  Seq
 	lastAck  Seq
 	lastID   uint16
 	lastWnd  uint16

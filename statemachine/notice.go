@@ -13,10 +13,28 @@ func (m *Machine) noteFindings(r *resolution) {
 			m.noteForeignSYN(r, i)
 		case e.isSYNACK():
 			m.noteSYNACK(r, i)
-		case e.isFIN() && r.gone&(1<<i) != 0:
-			m.find(FINMoved, e, int64(e.end-1), int64(r.finNumber(e.side())))
-		case e.is(acksUnsent) && !r.tells(e.side(), i):
+		case e.isFIN() && (r.gone|r.forged)&(1<<i) != 0:
+			m.noteStrangeFIN(r, i)
+		case e.is(acksUnsent) && r.ends[e.side().Peer()].nxt.Less(e.ack):
+			// Observer: where the numbers were reached since, they had been
+			// sent before and the capture lacks them, or shows them late.
 			m.find(ACKOfUnsent, e, int64(e.ack), int64(r.ends[e.side().Peer()].nxt))
+		}
+	}
+}
+
+// noteStrangeFIN reports the FIN at i, which its sender contradicts: by a FIN
+// at another number, or by the first payload behind it.
+func (m *Machine) noteStrangeFIN(r *resolution, i int) {
+	e := &r.log[i]
+	if end, first, _ := r.fin(e.side()); (first >= 0 || r.c.ends[e.side()].is(hasFIN)) && end != e.end {
+		m.find(FINMoved, e, int64(e.end-1), int64(end-1))
+		return
+	}
+	for k := i + 1; k < len(r.log); k++ {
+		if o := &r.log[k]; o.side() == e.side() && o.live() && r.outruns(o, e) {
+			m.findings = append(m.findings, Finding{At: o.at, By: e.at.Packet, Side: o.side(), Code: DataAfterFIN})
+			return
 		}
 	}
 }

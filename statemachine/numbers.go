@@ -4,9 +4,9 @@ package statemachine
 // into the log with what is new about them.
 
 // repeats reports that seg is the frame that x sent last, captured again:
-// same IP ID, numbers, flags, window and timestamp.
+// same IP ID, numbers, length, flags, window and timestamp.
 func (x *end) repeats(seg *Segment) bool {
-	if !x.is(hasLast) || x.lastSeq != seg.Seq || x.lastAck != seg.Ack || x.lastFl != seg.Flags ||
+	if !x.is(hasLast) || x.lastSeq != seg.Seq || x.lastEnd != seg.End() || x.lastAck != seg.Ack || x.lastFl != seg.Flags ||
 		x.lastWnd != seg.Window || !seg.HasIPID || seg.IPID == 0 || x.lastID != seg.IPID {
 		return false
 	}
@@ -23,7 +23,7 @@ const plausible Size = 1 << 26
 func (c *Conn) note(at Moment, x, y *end, seg *Segment, seqEnd Seq) entryBits {
 	var b entryBits
 	x.lastAt = at.Time
-	x.lastSeq, x.lastAck, x.lastFl, x.lastWnd, x.lastID = seg.Seq, seg.Ack, seg.Flags, seg.Window, seg.IPID
+	x.lastSeq, x.lastEnd, x.lastAck, x.lastFl, x.lastWnd, x.lastID = seg.Seq, seqEnd, seg.Ack, seg.Flags, seg.Window, seg.IPID
 	x.has |= hasLast | spoke
 	y.asks = 0
 	if x.is(hasNxt) && !seg.Flags.Has(RST) && seg.Seq.Less(x.nxt) && x.asks < 255 {

@@ -91,13 +91,14 @@ func (m Marks) Names(b []string) []string {
 type Reading struct {
 	RelSeq  int64  // octets from the sender's ISS, following the flow past 2^32; from its first segment in mid-stream
 	RelAck  int64  // likewise from the peer's ISS
-	Repeats uint64 // packet that a retransmission or duplicate repeats, 0 when it was not captured
+	Repeats uint64 // packet that a retransmission or duplicate repeats, 0 when it was not captured or is too long ago
 	Since   Time   // nanoseconds since that packet
 	Window  uint32 // the receive window offered, scaled where both SYNs carried the option
 	Dups    uint16 // how many duplicate ACKs in a row, counting this one
 	Backoff uint8  // how often the same number was sent before
 	Scaled  bool   // Window is exact: the scale is known or there is none
 	RelOK   bool   // RelSeq and RelAck count from an ISS that was captured or inferred from the handshake
+	Seen    bool   // of a retransmission: its octets were captured before, though Repeats may be forgotten
 	Class   Class
 	Kind    Kind
 	Marks   Marks
