@@ -38,6 +38,7 @@ func (s *noteSpool) take(n *Note) {
 // noteCursor gives the notes of a spool back, packet by packet.
 type noteCursor struct {
 	*cursor
+	only  *connSet // the connections whose notes are wanted
 	notes []Note
 }
 
@@ -51,7 +52,11 @@ func (c *noteCursor) upTo(packet uint64) []Note {
 			return c.notes
 		}
 		c.notes = append(c.notes, Note{Packet: key >> rankBits})
-		c.notes[len(c.notes)-1].code(&coder{b: item, reading: true})
+		last := len(c.notes) - 1
+		c.notes[last].code(&coder{b: item, reading: true})
+		if !c.only.has(c.notes[last].Conn) {
+			c.notes = c.notes[:last]
+		}
 		c.advance()
 	}
 }

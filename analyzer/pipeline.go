@@ -36,6 +36,11 @@ type Options struct {
 	AnyOrder bool
 	// Machine sets the timers of the endpoints; Linux when zero.
 	Machine statemachine.Config
+	// Choose picks the connections that the sink is given, with their packets
+	// and notes; all when nil. It is asked once for each connection, when its
+	// record is complete; an error ends the run. In one pass packets and notes
+	// come before that is known, so there it picks among the records only.
+	Choose func(*Connection) (bool, error)
 	// MaxConnections bounds the live connections; no bound when 0.
 	MaxConnections int
 	// Idle is how long a connection that is not closing may be silent before
@@ -218,7 +223,7 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 	if err != nil {
 		return err
 	}
-	return conclude(r, t, records, sink)
+	return conclude(r, t, records, sink, opt.wants)
 }
 
 // giveNotes gives the sink notes without a packet.
@@ -261,19 +266,23 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 	if err := t.endAll(failed); err != nil {
 		return err
 	}
+	if err := records.choose(); err != nil {
+		return err
+	}
 	if err := second(ctx, opt, open, sink, r.capture.Packets, spooled, records); err != nil {
 		return err
 	}
-	return conclude(r, t, records, sink)
+	return conclude(r, t, records, sink, opt.wants)
 }
 
-// second delivers packets and notes after the first pass.
+// second delivers packets and notes after the first pass, those of the chosen
+// connections.
 func second(ctx context.Context, opt *Options, open func() (Source, error), sink Sink, packets uint64, spooled *noteSpool, records *recordSpool) error {
 	var spool *spool
 	if spooled != nil {
 		spool = spooled.spool
 	}
-	notes := &noteCursor{cursor: spool.cursor()}
+	notes := &noteCursor{cursor: spool.cursor(), only: records.picked()}
 	if opt.wants(WantPackets) {
 		if err := replayAll(ctx, open, sink, packets, notes, records.starts.cursor()); err != nil {
 			return err
@@ -286,6 +295,15 @@ func second(ctx context.Context, opt *Options, open func() (Source, error), sink
 		}
 	}
 	return notes.err
+}
+
+// giveChosen gives the sink a packet of a chosen connection. Under a packet of
+// another there may be what clocks did to a chosen one.
+func giveChosen(o *Observation, only *connSet, sink Sink) error {
+	if only.has(o.Conn) {
+		return sink.Packet(o)
+	}
+	return giveNotes(o, o.Notes, sink)
 }
 
 // errChanged says that the second pass met another input than the first.
@@ -320,7 +338,7 @@ func replayAll(ctx context.Context, open func() (Source, error), sink Sink, pack
 				o.Conn, o.Side, o.Reading = v.observe(p)
 				o.Notes = notes.upTo(p.Number)
 			}
-			if err := sink.Packet(&o); err != nil {
+			if err := giveChosen(&o, notes.only, sink); err != nil {
 				return err
 			}
 		}

@@ -154,7 +154,10 @@ func (s *summary) Capture(c *analyzer.Capture) error {
 func (s *summary) totals(b *bytes.Buffer, c *analyzer.Capture) {
 	b.WriteString(inputs(c.Files))
 	b.WriteString(count(c.Packets, "packet") + ", " + count(c.TCP, "TCP segment") +
-		" in " + count(s.total, "connection"))
+		" in " + count(c.Connections, "connection"))
+	if s.total != c.Connections {
+		b.WriteString(", " + string(appendGrouped(nil, s.total)) + " chosen")
+	}
 	if c.Packets > 0 {
 		zone := s.opt.Tcpdump.Location
 		if zone == nil {

@@ -44,6 +44,8 @@ type analyzeOptions struct {
 	timeWait time.Duration
 	finWait2 time.Duration
 	changed  func(flag string) bool
+
+	choice choice
 }
 
 const analyzeLong = `Print, for each TCP packet of the captures, the line that tcpdump -nn prints,
@@ -89,6 +91,7 @@ func newAnalyzeCommand(s *streams) *cobra.Command {
 			[]string{"pcap", "pcapng", "cap", "gz", "zst"}, cobra.ShellCompDirectiveFilterFileExt),
 	}
 	o.addFlags(c)
+	o.choice.addFlags(c.Flags())
 	c.Flags().StringVar(&o.filter, "filter", "", "only packets for which this expression of pcap-filter(7) is true")
 	return c
 }
@@ -157,14 +160,19 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	wants := report.Wants(format, options)
+	if err := o.choice.compile(o.files, wants); err != nil {
+		return err
+	}
 	out, closeOut, err := o.open()
 	if err != nil {
 		return err
 	}
 	watch := &watcher{Sink: report.New(out, format, options), codes: codes}
 	run := analyzer.Options{
-		Wants:    report.Wants(format, options),
-		OnePass:  !capture.Rereadable(o.files) || report.InOnePass(format),
+		Wants:    wants | o.choice.wants(),
+		OnePass:  o.onePass(format),
+		Choose:   o.choice.pick(),
 		AnyOrder: format == report.Summary, // the table has an order of its own
 		Machine:  timers,
 	}
@@ -175,16 +183,31 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	source := func() (analyzer.Source, error) {
 		src := capture.OpenAll(o.files, stdin)
 		src.SetFilter(filter)
+		o.choice.opened(src)
 		return src, nil
 	}
-	err = analyzer.Run(ctx, run, source, watch)
+	sink, closeSaved, err := o.choice.sink(watch, o.files, o.output)
+	if err != nil {
+		return errors.Join(err, closeOut())
+	}
+	err = analyzer.Run(ctx, run, source, sink)
 	if watch.done && ctx.Err() == nil {
 		err = nil // what ended the input is in the capture's record
 	}
-	if err = errors.Join(err, closeOut()); err != nil {
+	if err = errors.Join(err, closeSaved(), closeOut()); err != nil {
 		return err
 	}
 	return watch.outcome()
+}
+
+// onePass decides whether the input is read once: it must be when it cannot be
+// read again, and may be for forms that need nothing but the packets. Chosen
+// connections are known after a first pass only.
+func (o *analyzeOptions) onePass(f report.Format) bool {
+	if o.choice.filter != nil {
+		return passesBy(o.files)
+	}
+	return !capture.Rereadable(o.files) || report.InOnePass(f)
 }
 
 // report turns flags into the renderer's options.

@@ -10,7 +10,7 @@ func suggest(name string, known []string) string {
 		if strings.HasPrefix(k, name) && name != "" {
 			return k
 		}
-		if d := editDistance(strings.ToLower(name), k); d < distance {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
 			best, distance = k, d
 		}
 	}
