@@ -2,8 +2,10 @@ package check
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/tcpstate/tcpstate/analyzer"
@@ -79,6 +81,9 @@ func Observe(ctx context.Context, path string, timers statemachine.Config) (*Obs
 	err = analyzer.Run(ctx, opt, open, &collector{o: o})
 	if ctx.Err() != nil {
 		return nil, err
+	}
+	if err == nil && len(o.Capture.Errors) > 0 {
+		err = errors.New(strings.Join(o.Capture.Errors, "\n"))
 	}
 	return o, err
 }

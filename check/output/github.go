@@ -18,8 +18,8 @@ func newGitHub(w io.Writer) Writer { return &github{w: w} }
 func (g *github) Report(r *check.Report) error {
 	var b strings.Builder
 	if r.Err != nil {
-		for _, l := range errorLines(r.Err) {
-			annotation(&b, check.Position{File: r.Capture}, "cannot be checked", clean(l))
+		for _, x := range problems(r) {
+			annotation(&b, x.at, "cannot be checked", x.text)
 		}
 	}
 	for i := range r.Results {

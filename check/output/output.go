@@ -4,6 +4,7 @@
 package output
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -114,6 +115,33 @@ func seen(r *check.Result) string {
 		return r.Seen
 	}
 	return fmt.Sprintf("%s, at packet #%d", r.Seen, r.Packet)
+}
+
+// problem is one reason why a capture could not be checked, at its place.
+type problem struct {
+	at   check.Position
+	text string
+}
+
+// problems returns what kept a capture from being checked: mistakes in
+// expectations at their lines, all else at the capture.
+func problems(r *check.Report) []problem {
+	var list check.FileErrors
+	if !errors.As(r.Err, &list) {
+		list = check.FileErrors{r.Err}
+	}
+	var out []problem
+	for _, err := range list {
+		var one *check.FileError
+		if errors.As(err, &one) {
+			out = append(out, problem{one.At, clean(one.Error())})
+			continue
+		}
+		for _, l := range errorLines(err) {
+			out = append(out, problem{check.Position{File: r.Capture}, clean(l)})
+		}
+	}
+	return out
 }
 
 // errorLines returns the lines of what kept a capture from being checked.

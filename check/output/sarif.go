@@ -27,8 +27,8 @@ func newSARIF(w io.Writer) Writer {
 // Report adds what failed in one capture.
 func (s *sarifWriter) Report(r *check.Report) error {
 	if r.Err != nil {
-		for _, l := range errorLines(r.Err) {
-			s.result("input", "A capture or its expectations could not be read", clean(l), check.Position{File: r.Capture}, r.Capture)
+		for _, x := range problems(r) {
+			s.result("input", "A capture or its expectations could not be read", x.text, x.at, r.Capture)
 		}
 	}
 	for i := range r.Results {
