@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Position is a place in a file of expectations, or the word for another
@@ -36,6 +37,33 @@ type Result struct {
 	Context []ContextLine
 
 	repair func() // writes into the file's tree what was seen
+}
+
+// What says what was seen, and at which packet.
+func (r *Result) What() string {
+	if r.Packet == 0 {
+		return r.Seen
+	}
+	return fmt.Sprintf("%s, at packet #%d", r.Seen, r.Packet)
+}
+
+// ContextText returns the timeline around the packet, each line behind indent
+// and the packet's own one marked; empty without a context.
+func (r *Result) ContextText(indent string) string {
+	var b strings.Builder
+	for _, l := range r.Context {
+		b.WriteString(indent)
+		switch {
+		case strings.HasPrefix(l.Text, " "):
+			b.WriteString("  ")
+		case l.Marked:
+			fmt.Fprintf(&b, "> #%d ", l.Packet)
+		default:
+			fmt.Fprintf(&b, "  #%d ", l.Packet)
+		}
+		b.WriteString(l.Text + "\n")
+	}
+	return b.String()
 }
 
 // ContextLine is a line of the timeline.

@@ -31,7 +31,7 @@ func (g *github) Report(r *check.Report) error {
 		if at.Line == 0 {
 			at = check.Position{File: r.Capture}
 		}
-		text := fmt.Sprintf("%s\nseen: %s\n%s", r.Capture, seen(res), contextText(res, ""))
+		text := fmt.Sprintf("%s\nseen: %s\n%s", r.Capture, res.What(), res.ContextText(""))
 		annotation(&b, at, res.Expect, strings.TrimRight(text, "\n"))
 	}
 	_, err := io.WriteString(g.w, b.String())

@@ -88,8 +88,8 @@ func (h *human) heading(b *strings.Builder, r *check.Report, unmet int) {
 
 func (h *human) result(b *strings.Builder, r *check.Result) {
 	fmt.Fprintf(b, "  %s %s: %s\n", h.paint(red, "✗"), clean(r.At.String()), clean(r.Expect))
-	fmt.Fprintf(b, "      seen: %s\n", clean(seen(r)))
-	if text := contextText(r, "      "); text != "" {
+	fmt.Fprintf(b, "      seen: %s\n", clean(r.What()))
+	if text := r.ContextText("      "); text != "" {
 		b.WriteString(h.paintLines(text))
 	}
 }

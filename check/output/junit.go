@@ -32,8 +32,8 @@ func (j *junitWriter) Report(r *check.Report) error {
 		c := junit.Testcase{Name: clean(res.Expect), Classname: s.Name, Time: "0"}
 		if !res.Met {
 			c.Failure = &junit.Result{
-				Message: clean(seen(res)), Type: res.Code,
-				Data: clean(res.At.String()) + "\n" + contextText(res, ""),
+				Message: clean(res.What()), Type: res.Code,
+				Data: clean(res.At.String()) + "\n" + res.ContextText(""),
 			}
 		}
 		s.AddTestcase(c)

@@ -35,8 +35,8 @@ func (m *markdown) Report(r *check.Report) error {
 		if res.Met {
 			continue
 		}
-		fmt.Fprintf(&m.body, "- **%s** (%s)  \n  seen: %s\n", mdText(res.Expect), mdText(res.At.String()), mdText(seen(res)))
-		if text := contextText(res, "  "); text != "" {
+		fmt.Fprintf(&m.body, "- **%s** (%s)  \n  seen: %s\n", mdText(res.Expect), mdText(res.At.String()), mdText(res.What()))
+		if text := res.ContextText("  "); text != "" {
 			fmt.Fprintf(&m.body, "\n  ```\n%s  ```\n", strings.ReplaceAll(text, "```", "'''"))
 		}
 	}

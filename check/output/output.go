@@ -91,32 +91,6 @@ func clean(s string) string {
 	}, s)
 }
 
-// contextText returns the timeline around a result, the packet's own line
-// marked.
-func contextText(r *check.Result, indent string) string {
-	var b strings.Builder
-	for _, l := range r.Context {
-		mark := "  "
-		if l.Marked && !strings.HasPrefix(l.Text, " ") {
-			mark = "> "
-		}
-		number := ""
-		if !strings.HasPrefix(l.Text, " ") {
-			number = fmt.Sprintf("#%d ", l.Packet)
-		}
-		fmt.Fprintf(&b, "%s%s%s%s\n", indent, mark, number, clean(l.Text))
-	}
-	return b.String()
-}
-
-// seen says what was seen and where.
-func seen(r *check.Result) string {
-	if r.Packet == 0 {
-		return r.Seen
-	}
-	return fmt.Sprintf("%s, at packet #%d", r.Seen, r.Packet)
-}
-
 // problem is one reason why a capture could not be checked, at its place.
 type problem struct {
 	at   check.Position

@@ -40,8 +40,8 @@ func (s *sarifWriter) Report(r *check.Report) error {
 		if at.Line == 0 {
 			at = check.Position{File: r.Capture}
 		}
-		text := clean(res.Expect) + "; seen: " + clean(seen(res))
-		if c := contextText(res, ""); c != "" {
+		text := clean(res.Expect) + "; seen: " + clean(res.What())
+		if c := res.ContextText(""); c != "" {
 			text += "\n" + c
 		}
 		s.result(res.Code, "Expectation of kind "+res.Code, text, at, r.Capture)

@@ -38,7 +38,7 @@ func (t *tap) Report(r *check.Report) error {
 		}
 		fmt.Fprintf(&b, "%s %d - %s: %s\n", word, t.n, tapText(r.Capture), tapText(res.Expect))
 		if !res.Met {
-			fmt.Fprintf(&b, "# %s\n# seen: %s\n%s", clean(res.At.String()), clean(seen(res)), contextText(res, "# "))
+			fmt.Fprintf(&b, "# %s\n# seen: %s\n%s", clean(res.At.String()), clean(res.What()), res.ContextText("# "))
 		}
 	}
 	_, err := io.WriteString(t.w, b.String())
