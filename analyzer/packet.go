@@ -115,8 +115,15 @@ type Packet struct {
 	// came through, the same in both directions; 0 for none. Equal addresses
 	// and ports in two tunnels are two flows.
 	Tunnel uint64
-	// Fragment tells that the segment is the first fragment of a larger one.
+	// Fragment tells that this is the first fragment of a larger datagram. It
+	// has the line of its part of the segment, and no Segment unless it came
+	// last: the packet that completes the datagram carries the segment.
 	Fragment bool
+	// Reassembled tells that Frame is the datagram put together, and not what
+	// was captured of this packet, which completed it.
+	Reassembled bool
+	// Overlap tells that fragments of the datagram overlapped.
+	Overlap bool
 	Skip     Skip
 
 	Src, Dst netip.AddrPort // of the segment's own IP header

@@ -21,10 +21,11 @@ type Decoder struct {
 	ip6  layers.IPv6
 	tcp  layers.TCP
 
-	end     int      // where the innermost IP packet ended on the wire, as an offset in the frame
-	padded  bool     // the WLAN header is padded to four octets
-	scratch [40]byte // a fixed header, mended for gopacket
-	mute    feedback
+	end       int // where the innermost IP packet ended on the wire, as an offset in the frame
+	fragments fragments
+	padded    bool     // the WLAN header is padded to four octets
+	scratch   [40]byte // a fixed header, mended for gopacket
+	mute      feedback
 }
 
 // feedback takes gopacket's remark that a packet is cut, which is of no use

@@ -10,8 +10,8 @@ import (
 // hbh builds an extension header of 8 octets, padded by PadN.
 func hbh(next byte) []byte { return []byte{next, 0, 1, 4, 0, 0, 0, 0} }
 
-// fragment6 builds an IPv6 fragment header.
-func fragment6(next byte, offset int, more byte) []byte {
+// fragHead6 builds an IPv6 fragment header.
+func fragHead6(next byte, offset int, more byte) []byte {
 	return cat([]byte{next, 0}, u16(offset<<3|int(more)), u32(77))
 }
 
@@ -107,14 +107,17 @@ func TestDecode(t *testing.T) {
 		{"offload, 65536 octets", 101, set(v4, 2, 0, 0), 65536, 0, true, 65536 - 20, 65536 - 40, false},
 		{"IPv4 AH", 101, ip4(51, cat(ah(6), seg)), 0, 0, true, 25, 5, false},
 		{"IPv4 with an IPv6 extension header", 101, ip4(0, cat(hbh(6), seg)), 0, analyzer.SkipNotTCP, false, 0, 0, false},
-		{"first fragment", 101, frag4(0x2000, seg), 0, 0, true, 25, 5, true},
-		{"later fragment", 101, frag4(0x2003, seg), 0, analyzer.SkipFragment, false, 0, 0, false},
+		{"first fragment", 101, frag4(0x2000, seg[:24]), 0, analyzer.SkipFragment, true, 24, 4, true},
+		{"first fragment of no multiple of 8", 101, frag4(0x2000, seg), 0, analyzer.SkipMalformed, true, 25, 5, true},
+		{"later fragment", 101, frag4(0x2003, seg[:24]), 0, analyzer.SkipFragment, false, 0, 0, false},
 		{"last fragment", 101, frag4(3, seg), 0, analyzer.SkipFragment, false, 0, 0, false},
 		{"don't fragment", 101, frag4(0x4000, seg), 0, 0, true, 25, 5, false},
-		{"later fragment of UDP", 101, set(frag4(3, seg), 9, 17), 0, analyzer.SkipNotTCP, false, 0, 0, false},
-		{"later fragment of another protocol", 101, set(frag4(3, seg), 9, 47), 0, analyzer.SkipFragment, false, 0, 0, false},
-		{"first fragment of 8 octets", 101, frag4(0x2000, seg[:8]), 0, analyzer.SkipTruncated, true, 8, 0, true},
-		{"first fragment ends in the options", 101, frag4(0x2000, tcpSeg(make([]byte, 20), nil)[:24]), 0, 0, true, 24, 0, true},
+		{"later fragment of UDP", 101, set(frag4(3, seg), 9, 17), 0, analyzer.SkipFragment, false, 0, 0, false},
+		{"later fragment of GRE", 101, set(frag4(3, seg), 9, 47), 0, analyzer.SkipFragment, false, 0, 0, false},
+		{"later fragment of ICMP", 101, set(frag4(3, seg), 9, 1), 0, analyzer.SkipNotTCP, false, 0, 0, false},
+		{"fragment beyond 65535", 101, frag4(0x1fff, seg), 0, analyzer.SkipMalformed, false, 0, 0, false},
+		{"first fragment of 8 octets", 101, frag4(0x2000, seg[:8]), 0, analyzer.SkipFragment, true, 8, 0, true},
+		{"first fragment ends in the options", 101, frag4(0x2000, tcpSeg(make([]byte, 20), nil)[:24]), 0, analyzer.SkipFragment, true, 24, 0, true},
 		{"UDP", 101, ip4(17, cat(u16(53), u16(53), u16(8), u16(0))), 0, analyzer.SkipNotTCP, false, 0, 0, false},
 		{"UDP cut", 101, ip4(17, cat(u16(53), u16(53), u16(8), u16(0)))[:23], 28, analyzer.SkipNotTCP, false, 0, 0, false},
 
@@ -124,9 +127,9 @@ func TestDecode(t *testing.T) {
 		{"IPv6 hop-by-hop, routing type 4", 101, ip6(0, cat(hbh(43), routing, seg)), 0, 0, true, 25, 5, false},
 		{"IPv6 destination twice", 101, ip6(60, cat(hbh(60), hbh(6), seg)), 0, 0, true, 25, 5, false},
 		{"IPv6 AH", 101, ip6(51, cat(ah(6), seg)), 0, 0, true, 25, 5, false},
-		{"IPv6 atomic fragment", 101, ip6(44, cat(fragment6(6, 0, 0), seg)), 0, 0, true, 25, 5, false},
-		{"IPv6 first fragment", 101, ip6(44, cat(fragment6(6, 0, 1), seg)), 0, 0, true, 25, 5, true},
-		{"IPv6 later fragment", 101, ip6(44, cat(fragment6(6, 4, 0), seg)), 0, analyzer.SkipFragment, false, 0, 0, false},
+		{"IPv6 atomic fragment", 101, ip6(44, cat(fragHead6(6, 0, 0), seg)), 0, 0, true, 25, 5, false},
+		{"IPv6 first fragment", 101, ip6(44, cat(fragHead6(6, 0, 1), seg[:24])), 0, analyzer.SkipFragment, true, 24, 4, true},
+		{"IPv6 later fragment", 101, ip6(44, cat(fragHead6(6, 4, 0), seg)), 0, analyzer.SkipFragment, false, 0, 0, false},
 		{"IPv6 jumbogram", 101, set(ip6(0, cat(jumbo, seg)), 4, 0, 0), 40 + 8 + 25 + 70000, 0, true, 25 + 70000, 5 + 70000, false},
 		{"IPv6 length 0, offload", 101, set(v6, 4, 0, 0), 70000, 0, true, 70000 - 40, 70000 - 60, false},
 		{"IPv6 length 0, hop-by-hop without jumbo", 101, set(ip6(0, cat(hbh(6), seg)), 4, 0, 0), 0, 0, true, 25, 5, false},
@@ -222,7 +225,7 @@ func samePacket(a, b *analyzer.Packet) bool {
 	return x.Number == y.Number && x.Time == y.Time && x.CapLen == y.CapLen && x.WireLen == y.WireLen &&
 		x.File == y.File && x.Interface == y.Interface && x.Link == y.Link && x.NetOff == y.NetOff &&
 		x.IPVersion == y.IPVersion && x.SegOff == y.SegOff && x.SegLen == y.SegLen && x.HasTCP == y.HasTCP &&
-		x.Tunnelled == y.Tunnelled && x.Tunnel == y.Tunnel && x.Fragment == y.Fragment && x.Skip == y.Skip && x.Src == y.Src &&
+		x.Tunnelled == y.Tunnelled && x.Tunnel == y.Tunnel && x.Fragment == y.Fragment && x.Reassembled == y.Reassembled && x.Overlap == y.Overlap && x.Skip == y.Skip && x.Src == y.Src &&
 		x.Dst == y.Dst && x.Segment == y.Segment
 }
 

@@ -124,7 +124,7 @@ func theirFlags(tcp *layers.TCP) statemachine.Flags {
 func TestEveryCutAndChange(t *testing.T) {
 	frames := [][]byte{
 		tcpFrame(),
-		eth(0x8100, cat(u16(5), u16(0x86dd), ip6(0, cat(hbh(44), fragment6(6, 0, 0), tcpSeg([]byte{2, 4, 5, 0xb4}, nil))))),
+		eth(0x8100, cat(u16(5), u16(0x86dd), ip6(0, cat(hbh(44), fragHead6(6, 0, 0), tcpSeg([]byte{2, 4, 5, 0xb4}, nil))))),
 		ip4Options(6, []byte{0x94, 4, 0, 0}, tcpSeg(cat([]byte{1, 1, 5, 10}, make([]byte, 8)), nil)),
 	}
 	links := []analyzer.LinkType{0, 1, 9, 12, 50, 101, 104, 108, 113, 228, 229, 276}

@@ -68,11 +68,14 @@ func (d *Decoder) ipv4(p *analyzer.Packet, off int) (step, int) {
 	if len(f) < off+n {
 		return truncated(p)
 	}
-	if d.ip4.FragOffset != 0 {
-		return end(p, laterFragment(uint8(d.ip4.Protocol)))
+	proto := uint8(d.ip4.Protocol)
+	if last := d.ip4.Flags&layers.IPv4MoreFragments == 0; d.ip4.FragOffset != 0 || !last {
+		return d.fragment(p, off, off+n, off+total, &piece{
+			key:   datagramKey{id: uint32(d.ip4.Id), proto: proto, version: 4},
+			proto: proto, from: int(d.ip4.FragOffset) * unit, last: last, head: f[off : off+n], nextAt: 9,
+		})
 	}
-	p.Fragment = d.ip4.Flags&layers.IPv4MoreFragments != 0
-	return d.transport(p, uint8(d.ip4.Protocol), off+n, off+total)
+	return d.extensions(p, proto, off+9, off+n, off+total, off)
 }
 
 // plainIPv4 returns the fixed header h as one that gopacket takes whatever its
@@ -109,7 +112,7 @@ func (d *Decoder) ipv6(p *analyzer.Packet, off int) (step, int) {
 	if until == off+ipv6Len {
 		until = jumboEnd(p, next, off)
 	}
-	return d.transport(p, next, off+ipv6Len, until)
+	return d.extensions(p, next, off+6, off+ipv6Len, until, off)
 }
 
 // plainIPv6 returns the fixed header h as one that gopacket takes: it refuses
@@ -151,19 +154,38 @@ func jumboEnd(p *analyzer.Packet, next uint8, off int) int {
 	return wireEnd(p)
 }
 
-// transport walks from off, where a header of protocol next stands, to the TCP
-// header, through IPv6 extension headers (RFC 8200 §4) and AH (RFC 4302). The
-// IP packet ends at until on the wire.
-func (d *Decoder) transport(p *analyzer.Packet, next uint8, off, until int) (step, int) {
+// extensions walks from off, where a header of protocol next stands, to the
+// first that is none of IP's own, through IPv6 extension headers (RFC 8200 §4)
+// and AH (RFC 4302). The field that announces it stands at field, the IP
+// header at ip; the IP packet ends at until on the wire.
+func (d *Decoder) extensions(p *analyzer.Packet, next uint8, field, off, until, ip int) (step, int) {
 	d.end = until
 	for extends(next, p.IPVersion) {
 		n, ok := extensionLen(p, next, off, until)
-		if !ok || next == protoFragment && !fragment(p, off) {
+		if !ok {
 			return stop, off
 		}
-		next, off = p.Frame[off], off+n
+		if next == protoFragment {
+			if x := fragment6(p, off); x.from != 0 || !x.last {
+				x.head, x.nextAt = p.Frame[ip:off], field-ip
+				return d.fragment(p, ip, off+n, until, &x)
+			}
+		}
+		next, field, off = p.Frame[off], off, off+n
 	}
 	return protoStep(next), off
+}
+
+// fragment6 reads the fragment header at off (RFC 8200 §4.5). With offset 0 and
+// none to follow the datagram is whole (RFC 6946).
+func fragment6(p *analyzer.Packet, off int) piece {
+	const more = 1
+	h := p.Frame[off:]
+	place := be16(h[2:])
+	return piece{
+		key: datagramKey{id: be32(h[4:]), version: 6}, proto: h[0],
+		from: int(place>>3) * unit, last: place&more == 0,
+	}
 }
 
 // extends reports whether proto is a header that another follows: AH in both IP
@@ -210,29 +232,4 @@ func extensionLen(p *analyzer.Packet, next uint8, off, end int) (n int, ok bool)
 		return 0, false
 	}
 	return n, true
-}
-
-// fragment reads the fragment header at off (RFC 8200 §4.5) and reports whether
-// the packet goes on with its transport header: in a first fragment, and in an
-// atomic one (RFC 6946).
-func fragment(p *analyzer.Packet, off int) bool {
-	const more = 1
-	field := be16(p.Frame[off+2:])
-	if field>>3 != 0 {
-		p.Skip = laterFragment(p.Frame[off])
-		return false
-	}
-	if field&more != 0 {
-		p.Fragment = true
-	}
-	return true
-}
-
-// laterFragment returns the reason for skipping a fragment other than the
-// first, whose protocol is proto: only of TCP is anything missed.
-func laterFragment(proto uint8) analyzer.Skip {
-	if proto == protoUDP || proto == protoICMP || proto == protoICMPv6 {
-		return analyzer.SkipNotTCP
-	}
-	return analyzer.SkipFragment
 }
