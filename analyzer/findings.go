@@ -67,6 +67,9 @@ func (t *tracker) judgeShape(f *flow, p *Packet, side statemachine.Side) {
 			t.judgeScale(f, &p.Segment, at, side)
 		}
 	}
+	if p.Overlap {
+		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.FragmentOverlap})
+	}
 	if p.SegOff+p.SegLen > len(p.Frame) {
 		t.once(f, statemachine.Finding{
 			At: at, Side: side, Code: statemachine.SnaplenCut,

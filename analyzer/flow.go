@@ -56,6 +56,7 @@ type facts struct {
 	rstAt    uint32    // when the reset that ended the connection was sent
 	syns     [2]uint16 // SYNs without ACK, by side
 	synacks  uint16    // SYNs with ACK, both sides
+	icmp     uint16    // code of the last ICMP error, see ICMPError.code
 	did      [2]deeds  // by side
 	is       factBits
 	rstState statemachine.State     // of the end that the reset ended, before it
@@ -79,6 +80,7 @@ const (
 	lostState                        // forgot the connection
 	closedFirst                      // sent its FIN before the peer's
 	closedTogether                   // was in CLOSING
+	gotICMP                          // gave up opening at an ICMP error
 )
 
 // factBits are facts of the whole connection.
@@ -153,6 +155,8 @@ func (x *facts) step(s *statemachine.Step, first statemachine.Time) {
 	case statemachine.RecvRST:
 		*d |= gotRST
 		x.reset(s, s.Side.Peer(), first)
+	case statemachine.RecvICMP:
+		*d |= gotICMP
 	case statemachine.FinWait2Timeout:
 		*d |= timedOut
 	case statemachine.StateLost:

@@ -124,10 +124,25 @@ type Packet struct {
 	Reassembled bool
 	// Overlap tells that fragments of the datagram overlapped.
 	Overlap bool
-	Skip     Skip
+	Skip    Skip
+
+	// ICMP is the ICMP error that the packet is, if any; Src and Dst are then
+	// the ends of the segment that it quotes.
+	ICMP ICMPError
 
 	Src, Dst netip.AddrPort // of the segment's own IP header
 	Segment  statemachine.Segment
+}
+
+// ICMPError is an ICMP or ICMPv6 error that quotes a TCP header (RFC 792, RFC
+// 4443 §3).
+type ICMPError struct {
+	Quotes     bool // the packet is one; otherwise the rest is without meaning
+	Version6   bool
+	Type, Code uint8
+	Seq        statemachine.Seq // of the quoted segment
+	Len        uint32           // of the quoted IP packet, in octets
+	MTU        uint32           // of the link that the packet was too big for; 0 when not told
 }
 
 // Source yields packets in file order.

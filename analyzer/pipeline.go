@@ -198,6 +198,9 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 		if p.Skip == NotSkipped {
 			f, side, reading := t.observe(p)
 			o = Observation{Conn: f.id, Side: side, Reading: reading, Notes: buffer.flush()}
+		} else if p.ICMP.Quotes {
+			t.icmp(p)
+			o.Notes = buffer.flush()
 		}
 		if opt.wants(WantPackets) && p.HasTCP {
 			o.Packet = p
@@ -254,8 +257,11 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 	}
 	t := newTracker(opt, notes, taker)
 	err = r.each(ctx, func(p *Packet) error {
-		if p.Skip == NotSkipped {
+		switch {
+		case p.Skip == NotSkipped:
 			t.observe(p)
+		case p.ICMP.Quotes:
+			t.icmp(p)
 		}
 		return failed()
 	})

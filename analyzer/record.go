@@ -137,6 +137,7 @@ func (x *facts) code(c *coder) {
 	number(c, &x.lastSYN)
 	number(c, &x.rstAt)
 	number(c, &x.synacks)
+	number(c, &x.icmp)
 	number(c, &x.is)
 	number(c, &x.rstState)
 	number(c, &x.rstSure)

@@ -63,12 +63,13 @@ const (
 	VerdictMidStreamOpen
 	VerdictMidStreamClosed
 	VerdictScan
+	VerdictRefusedByICMP
 	NumVerdicts = iota
 )
 
 var verdictNames = [NumVerdicts]string{
 	"none", "refused", "unanswered", "half-open", "closed", "closed-simultaneously", "reset", "half-closed",
-	"timed-out", "open-at-end", "time-wait", "mid-stream-open", "mid-stream-closed", "scan",
+	"timed-out", "open-at-end", "time-wait", "mid-stream-open", "mid-stream-closed", "scan", "refused-by-icmp",
 }
 
 // String returns the stable name.

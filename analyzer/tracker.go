@@ -238,8 +238,17 @@ func (t *tracker) say(f *flow, kind NoteKind, s *statemachine.Step) {
 	t.notes.take(&t.note)
 }
 
-// finding counts and notes a finding.
+// finding counts and notes a finding, under the packet that shows it.
 func (t *tracker) finding(f *flow, fd statemachine.Finding) {
+	place := fd.At.Packet
+	if place == 0 {
+		place = t.now.Packet
+	}
+	t.findingAt(f, fd, place)
+}
+
+// findingAt counts and notes a finding under the packet place.
+func (t *tracker) findingAt(f *flow, fd statemachine.Finding, place uint64) {
 	if f.counts == 0 {
 		f.counts = t.counts.alloc()
 	}
@@ -247,10 +256,7 @@ func (t *tracker) finding(f *flow, fd statemachine.Finding) {
 	if t.notes == nil {
 		return
 	}
-	t.note = Note{Packet: fd.At.Packet, Conn: f.id, Ends: f.ends(), Kind: FindingNote, Finding: fd}
-	if t.note.Packet == 0 {
-		t.note.Packet = t.now.Packet
-	}
+	t.note = Note{Packet: place, Conn: f.id, Ends: f.ends(), Kind: FindingNote, Finding: fd}
 	t.notes.take(&t.note)
 }
 

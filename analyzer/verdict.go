@@ -17,6 +17,9 @@ func judge(r *record) (Verdict, string) {
 	if x.is&seenOrdinary == 0 {
 		return VerdictScan, "scan: only segments that no TCP sends"
 	}
+	if x.did[statemachine.Client]&gotICMP != 0 {
+		return VerdictRefusedByICMP, "refused: the client presumably gave up at ICMP " + ICMPName(int64(x.icmp))
+	}
 	by, reset := x.resetBy()
 	// A reset that meets TIME-WAIT ends a connection that was closed before.
 	if reset && x.rstState != statemachine.TimeWait {

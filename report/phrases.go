@@ -55,6 +55,8 @@ func appendStepDetail(b []byte, s *statemachine.Step, k numbers) []byte {
 		return append(b, "ACK of FIN"...)
 	case statemachine.RecvRST:
 		return append(b, "RST taken"...)
+	case statemachine.RecvICMP:
+		return append(b, "ICMP error taken"...)
 	case statemachine.TimeWaitExpiry:
 		return append(b, "2MSL are over"...)
 	case statemachine.FinWait2Timeout:
@@ -204,6 +206,9 @@ func appendMarks(b []byte, start int, marks statemachine.Marks) []byte {
 // the other packet that it speaks of. The text needs no escape in JSON.
 func appendFindingDetail(b []byte, f *statemachine.Finding) []byte {
 	b = append(b, f.Code.Info().Title...)
+	if f.Code == statemachine.ICMPError {
+		b = append(append(b, "; "...), analyzer.ICMPName(f.A)...)
+	}
 	if words := findingNumbers(f.Code); words[0] != "" && (f.A != 0 || f.B != 0) {
 		b = strconv.AppendInt(append(append(b, "; "...), words[0]...), f.A, 10)
 		b = strconv.AppendInt(append(b, words[1]...), f.B, 10)
@@ -230,6 +235,8 @@ func findingNumbers(c statemachine.Code) [3]string {
 		return [3]string{"it acknowledges ", ", sent was up to ", ""}
 	case statemachine.RSTOutOfWindow, statemachine.RSTInexact, statemachine.RSTIgnored:
 		return [3]string{"its SEQ is ", ", RCV.NXT ", ""}
+	case statemachine.ICMPTooBig:
+		return [3]string{"a segment of ", " octets, the MTU there is ", ""}
 	case statemachine.SnaplenCut:
 		return [3]string{"here ", " of ", " octets"}
 	}
@@ -243,7 +250,8 @@ var skipPhrases = [analyzer.NumSkips]string{
 	analyzer.SkipLink:      "its link layer is not decoded",
 	analyzer.SkipTruncated: "the captured octets end within the TCP header",
 	analyzer.SkipMalformed: "a header contradicts itself",
-	analyzer.SkipFragment:  "a fragment without the TCP header",
+	analyzer.SkipFragment:  "a fragment: the packet that completes its datagram has the segment",
 	analyzer.SkipTunnel:    "its encapsulation is not decoded",
+	analyzer.SkipEncrypted: "it is encrypted",
 	analyzer.SkipPanic:     "its decoder failed",
 }

@@ -23,6 +23,7 @@ func (r *resolution) findArrivals(y Side) {
 	r.arrivalOfACKOfFIN(y)
 	r.arrivalOfFIN(y)
 	r.arrivalsOfRST(y)
+	r.arrivalOfICMP(y)
 	r.unseenSYN(y)
 	r.unseenFIN(y)
 }

@@ -111,7 +111,7 @@ func (c *Conn) Closing() bool {
 		return true
 	}
 	for i := range c.log {
-		if c.log[i].flags&(FIN|RST) != 0 {
+		if c.log[i].flags&(FIN|RST) != 0 || c.log[i].is(quotes) {
 			return true
 		}
 	}

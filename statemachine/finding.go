@@ -38,6 +38,11 @@ const (
 	ClockBackwards
 	WindowScaleOneSided
 	CaptureDrops
+	FragmentOverlap
+	ICMPError
+	ICMPTooBig
+	BadChecksum
+	ChecksumOffload
 
 	NumCodes = iota
 )
@@ -97,6 +102,11 @@ var codeInfos = [NumCodes]CodeInfo{
 	ClockBackwards:        {"clock-backwards", Note, "", "the capture's clock went backwards"},
 	WindowScaleOneSided:   {"window-scale-one-sided", Note, "RFC 7323 2.2", "one SYN carried a window scale, the other did not: neither end scales"},
 	CaptureDrops:          {"capture-drops", Note, "", "the capture dropped packets while these went missing: they were not captured, which says nothing of loss"},
+	FragmentOverlap:       {"fragment-overlap", Warning, "RFC 5722 4", "IP fragments of the segment overlap: receivers differ in what they make of them, or drop them"},
+	ICMPError:             {"icmp-error", Warning, "RFC 9293 3.9.2.2", "an ICMP error about a segment of this connection"},
+	ICMPTooBig:            {"icmp-too-big", Note, "RFC 8201 4", "an ICMP error says that a segment is too big for the path"},
+	BadChecksum:           {"bad-checksum", Warning, "RFC 9293 3.1", "a wrong checksum: the receiver drops the segment"},
+	ChecksumOffload:       {"checksum-offload", Note, "", "every segment of this end has a wrong checksum: its host left them to the network card and was captured before it"},
 }
 
 // Info returns what is said of the finding.

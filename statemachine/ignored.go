@@ -78,6 +78,10 @@ func IgnoredPairs() []Ignored {
 		// Resets, clocks, lost state, reuse.
 		{RecvRST, []State{Closed, Listen},
 			"a reset is dropped here (RFC 9293 3.10.7.1, 3.10.7.2)"},
+		{RecvICMP, []State{Unknown, Closed, Listen},
+			"there is no attempt to end"},
+		{RecvICMP, []State{SynReceived, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, TimeWait},
+			"a hint only, since anybody could have sent it: the end goes on and sends again (RFC 9293 3.9.2.2, RFC 5461 4.1, RFC 5927 5.2)"},
 		{TimeWaitExpiry, []State{Unknown, Closed, Listen, SynSent, SynReceived, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck},
 			"the TIME-WAIT timer runs in TIME-WAIT only"},
 		{FinWait2Timeout, []State{Unknown, Closed, Listen, SynSent, SynReceived, Established, FinWait1, CloseWait, Closing, LastAck, TimeWait},

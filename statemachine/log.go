@@ -32,6 +32,7 @@ const (
 	follows                          // its IP ID is the next after that of its sender's last segment: none died before the tap
 	newTS                            // its timestamp is newer than all that its sender sent before
 	unheard                          // a RST whose sender had repeated itself at least twice without an answer
+	quotes                           // no segment but an ICMP error about the SYN of its sender's peer; void
 	acksUnsent                       // acknowledges more than the capture shows as sent
 )
 

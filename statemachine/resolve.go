@@ -191,6 +191,9 @@ func (r *resolution) arrive(y Side, a *arrival) {
 	if k := r.lastOf(y, a.pos); k >= 0 && s.Place < r.log[k].at.Packet {
 		s.Place = r.log[k].at.Packet
 	}
+	if a.event == RecvICMP && s.Place == e.at.Packet {
+		s.Place = r.lastPlace(a.cause) // an ICMP error is no segment that a step can stand behind
+	}
 	if a.event == RecvRST && !r.acceptsRST(y, a.cause, a.pos) {
 		return
 	}

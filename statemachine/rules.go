@@ -29,6 +29,7 @@ const (
 	RuleEmbryoAbort
 	RuleReset
 	RuleTimeWaitReset
+	RuleICMPRefused
 	RuleTimeWaitExpiry
 	RuleFinWait2Timeout
 	RuleStateLost
@@ -68,6 +69,7 @@ var ruleInfos = [numRules]RuleInfo{
 	RuleEmbryoAbort:            {"embryo-abort", "RFC 9293 3.10.7.4", "a half-open passive connection is refused; the listener stays"},
 	RuleReset:                  {"reset", "RFC 9293 3.10.7.4", "an acceptable reset ends the connection at once"},
 	RuleTimeWaitReset:          {"time-wait-reset", "RFC 1337 3", "a reset ends TIME-WAIT early"},
+	RuleICMPRefused:            {"icmp-refused", "RFC 9293 3.9.2.2", "an ICMP error about the SYN ends the attempt; Departure: soft errors too, as hosts do"},
 	RuleTimeWaitExpiry:         {"time-wait-expiry", "RFC 9293 3.10.8", "the TIME-WAIT timer ran out"},
 	RuleFinWait2Timeout:        {"fin-wait-2-timeout", "Linux tcp_fin_timeout", "the end gave up waiting for the peer's FIN"},
 	RuleStateLost:              {"state-lost", "RFC 9293 3.5.1", "the end lost its state: it opens anew or answers as if closed"},

@@ -21,6 +21,7 @@ const (
 	RecvFIN      // the peer's FIN consumed: all before it has arrived
 	RecvACKOfFIN // arrival of an ACK that covers the end's FIN
 	RecvRST      // arrival of a RST that the end must accept
+	RecvICMP     // arrival of an ICMP error that quotes the end's SYN
 
 	TimeWaitExpiry  // 2MSL are over
 	FinWait2Timeout // the wait for the peer's FIN is over
@@ -43,6 +44,7 @@ var eventNames = [numEvents]string{
 	RecvFIN:          "recv-fin",
 	RecvACKOfFIN:     "recv-ack-of-fin",
 	RecvRST:          "recv-rst",
+	RecvICMP:         "recv-icmp",
 	TimeWaitExpiry:   "time-wait-expiry",
 	FinWait2Timeout:  "fin-wait-2-timeout",
 	StateLost:        "state-lost",
@@ -146,6 +148,9 @@ var transitions = []Transition{
 	{Closing, RecvRST, Always, Closed, RuleReset},
 	{LastAck, RecvRST, Always, Closed, RuleReset},
 	{TimeWait, RecvRST, Always, Closed, RuleTimeWaitReset},
+
+	// ICMP errors, §3.9.2.2.
+	{SynSent, RecvICMP, Always, Closed, RuleICMPRefused},
 
 	// Clocks, §3.10.8, and an end that forgot, §3.5.1.
 	{TimeWait, TimeWaitExpiry, Always, Closed, RuleTimeWaitExpiry},

@@ -247,6 +247,9 @@ func fold16(sum uint64) uint16 {
 func (d *Decoder) fragment(p *analyzer.Packet, off, body, until int, x *piece) (step, int) {
 	s := protoStep(x.proto)
 	if !leadsToTCP(s) && !extends(x.proto, x.key.version) {
+		if x.from != 0 && (s == stepICMP4 || s == stepICMP6) {
+			s = stepNotTCP // no header there
+		}
 		return s, body
 	}
 	p.Fragment = x.from == 0

@@ -203,7 +203,7 @@ func (d *Decoder) peel(s step, p *analyzer.Packet, off int) (step, int) { //noli
 	case stepWCCP:
 		return wccp(p, off)
 	case stepICMP4, stepICMP6:
-		return end(p, analyzer.SkipNotTCP)
+		return icmp(p, off, s == stepICMP6)
 	case stepNotIP:
 		return end(p, analyzer.SkipNotIP)
 	case stepNotTCP:
