@@ -122,6 +122,8 @@ type Packet struct {
 	// Reassembled tells that Frame is the datagram put together, and not what
 	// was captured of this packet, which completed it.
 	Reassembled bool
+	// Captured is what was captured of a Reassembled packet; see AsCaptured.
+	Captured []byte
 	// Overlap tells that fragments of the datagram overlapped.
 	Overlap bool
 	Skip    Skip
@@ -143,6 +145,15 @@ type ICMPError struct {
 	Seq        statemachine.Seq // of the quoted segment
 	Len        uint32           // of the quoted IP packet, in octets
 	MTU        uint32           // of the link that the packet was too big for; 0 when not told
+}
+
+// AsCaptured returns the captured octets, which are Frame but for a packet that
+// completed a datagram of several.
+func (p *Packet) AsCaptured() []byte {
+	if p.Reassembled {
+		return p.Captured
+	}
+	return p.Frame
 }
 
 // Source yields packets in file order.

@@ -56,6 +56,7 @@ func clearDecoded(p *analyzer.Packet) {
 // contain keeps a decoder's panic to the packet that caused it.
 func contain(p *analyzer.Packet) {
 	if recover() != nil {
+		p.Frame = p.AsCaptured()
 		clearDecoded(p)
 		p.Skip = analyzer.SkipPanic
 	}

@@ -195,6 +195,9 @@ func (f *fragments) incomplete() uint64 {
 // whole makes p's frame one of the datagram: the link header of the fragment
 // that completed it, the IP header, and the payload.
 func (f *fragments) whole(p *analyzer.Packet, off int, g *datagram) {
+	if !p.Reassembled {
+		p.Captured = p.Frame
+	}
 	f.frame = append(f.frame[:0], p.Frame[:off]...)
 	f.frame = append(f.frame, g.head...)
 	f.frame = append(f.frame, g.payload[:g.end]...)

@@ -47,7 +47,8 @@ func (l *LookBack) entry(n uint64) *kept { return &l.entries[n%uint64(len(l.entr
 // Add keeps a packet of a connection. Frames larger than the buffer are left
 // out.
 func (l *LookBack) Add(conn uint32, p *analyzer.Packet) {
-	n := len(p.Frame)
+	frame := p.AsCaptured()
+	n := len(frame)
 	if n > len(l.data) {
 		return
 	}
@@ -59,7 +60,7 @@ func (l *LookBack) Add(conn uint32, p *analyzer.Packet) {
 	if l.next-l.first == uint64(len(l.entries)) {
 		l.drop()
 	}
-	copy(l.data[l.at:], p.Frame)
+	copy(l.data[l.at:], frame)
 	*l.entry(l.next) = kept{
 		before: l.last[conn], time: p.Time, at: l.at, size: n, wire: p.WireLen, conn: conn, link: p.Link,
 	}

@@ -112,9 +112,9 @@ func (n *NgWriter) Write(p *analyzer.Packet) error {
 	b = binary.LittleEndian.AppendUint32(b, id)
 	b = binary.LittleEndian.AppendUint32(b, uint32(uint64(p.Time)>>32))
 	b = binary.LittleEndian.AppendUint32(b, uint32(p.Time))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(p.Frame)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(p.AsCaptured())))
 	b = binary.LittleEndian.AppendUint32(b, p.WireLen)
-	return n.end(appendPadded(b, p.Frame))
+	return n.end(appendPadded(b, p.AsCaptured()))
 }
 
 // Written returns how many octets the file has.
@@ -189,7 +189,7 @@ func (f *NgFiles) Lost(n Losses) { f.lost = n }
 // Write writes a packet to the current file, or the next one.
 func (f *NgFiles) Write(p *analyzer.Packet) error {
 	r := &f.rotation
-	full := r.Size > 0 && f.w.Written()+int64(len(p.Frame))+36 > r.Size && len(f.w.links) > 0
+	full := r.Size > 0 && f.w.Written()+int64(len(p.AsCaptured()))+36 > r.Size && len(f.w.links) > 0
 	old := r.Time > 0 && p.Time-f.began >= statemachine.Time(r.Time)
 	if f.next || full || old {
 		if err := f.Close(p.Time); err != nil {

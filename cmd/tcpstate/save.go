@@ -72,7 +72,7 @@ func (s *saver) write(p *analyzer.Packet) error {
 	if p.Link != s.link {
 		return errors.New("the packets have several link types; give it a name that ends in .pcapng")
 	}
-	return s.pcap.Write(p.Time, p.Frame, max(int(p.WireLen), len(p.Frame)))
+	return s.pcap.Write(p.Time, p.AsCaptured(), max(int(p.WireLen), len(p.AsCaptured())))
 }
 
 // begin writes the file's header: pcapng when the name asks for it or the
