@@ -156,7 +156,9 @@ func (s *summary) totals(b *bytes.Buffer, c *analyzer.Capture) {
 	b.WriteString(count(c.Packets, "packet") + ", " + count(c.TCP, "TCP segment") +
 		" in " + count(c.Connections, "connection"))
 	if s.total != c.Connections {
-		b.WriteString(", " + string(appendGrouped(nil, s.total)) + " chosen")
+		b.WriteString(", ")
+		b.Write(appendGrouped(b.AvailableBuffer(), s.total))
+		b.WriteString(" chosen")
 	}
 	if c.Packets > 0 {
 		zone := s.opt.Tcpdump.Location

@@ -42,6 +42,15 @@ func (z *zeekLog) Packet(o *analyzer.Observation) error {
 	return z.tracker.Observe(o.Packet)
 }
 
+// Tick ends what is due by the clock and writes out what was gathered: in a
+// live run nobody waits for a full buffer.
+func (z *zeekLog) Tick(now statemachine.Time) error {
+	if err := z.tracker.Advance(now); err != nil {
+		return err
+	}
+	return z.out.flush()
+}
+
 // Connection has nothing to do: these are the observer's connections.
 func (z *zeekLog) Connection(*analyzer.Connection) error { return nil }
 
@@ -89,9 +98,11 @@ func (z *zeekLog) header() {
 		names.WriteString("\t" + c[0])
 		types.WriteString("\t" + c[1])
 	}
-	b := append(z.out.b, "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#open\t"...)
+	b := z.out.b
+	b = append(b, "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#open\t"...)
 	b = appendZeekDate(b, z.first)
-	z.out.b = append(b, "\n#fields"+names.String()+"\n#types"+types.String()+"\n"...)
+	b = append(b, "\n#fields"+names.String()+"\n#types"+types.String()+"\n"...)
+	z.out.b = b
 }
 
 func appendZeekDate(b []byte, t statemachine.Time) []byte {
@@ -121,8 +132,8 @@ func (z *zeekLog) line(c *zeek.Connection) {
 	for _, n := range [...]uint64{c.Orig.Packets, c.Orig.IPBytes, c.Resp.Packets, c.Resp.IPBytes} {
 		b = strconv.AppendUint(append(b, '\t'), n, 10)
 	}
-	b = strconv.AppendUint(append(b, "\t-\t"...), protocolTCP, 10)
-	z.out.b = append(b, '\n')
+	b = append(strconv.AppendUint(append(b, "\t-\t"...), protocolTCP, 10), '\n')
+	z.out.b = b
 }
 
 func appendZeekEnd(b []byte, e *zeek.End) []byte {
@@ -161,7 +172,8 @@ func (z *zeekLog) object(c *zeek.Connection) {
 	j.uint("resp_ip_bytes", c.Resp.IPBytes)
 	j.uint("ip_proto", protocolTCP)
 	j.close()
-	z.out.b = append(j.b, '\n')
+	j.b = append(j.b, '\n')
+	z.out.b = j.b
 }
 
 // appendZeekTime appends seconds with six digits of fraction.

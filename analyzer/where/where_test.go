@@ -176,3 +176,28 @@ func BenchmarkMatch(b *testing.B) {
 		}
 	}
 }
+
+// FuzzCompile reads arbitrary expressions: no panic, an error of ours, and the
+// same answer twice.
+func FuzzCompile(f *testing.F) {
+	for _, s := range []string{
+		`verdict == "reset"`, `"rst-ignored" in findings && client.port > 3`, `host("10.0.0.0/8") ? rtt > 1 : evicted`,
+		`any(1..3, # == conn)`, `findings["x"]`, `"\xff" == verdict`, `not (duration < 1e9)`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		filter, err := where.Compile(source)
+		if err != nil {
+			if !errors.As(err, new(*where.Error)) || err.Error() == "" {
+				t.Errorf("%q: %#v", source, err)
+			}
+			return
+		}
+		a, errA := filter.Match(sample())
+		b, errB := filter.Match(sample())
+		if a != b || (errA == nil) != (errB == nil) {
+			t.Errorf("%q: %v %v, then %v %v", source, a, errA, b, errB)
+		}
+	})
+}

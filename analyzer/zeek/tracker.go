@@ -48,10 +48,8 @@ func (t *Tracker) Observe(p *analyzer.Packet) error {
 	if !p.HasTCP || p.SegLen < tcpHeader || len(p.Frame) < p.SegOff+tcpHeader {
 		return t.err
 	}
-	t.now = max(t.now, p.Time)
-	t.expire()
-	if t.err != nil {
-		return t.err
+	if err := t.Advance(p.Time); err != nil {
+		return err
 	}
 	c := t.find(p)
 	header := int(p.Frame[p.SegOff+12]>>4) * 4
@@ -60,7 +58,7 @@ func (t *Tracker) Observe(p *analyzer.Packet) error {
 	}
 	s := segment{
 		flags: p.Segment.Flags, seq: uint32(p.Segment.Seq), ack: uint32(p.Segment.Ack), window: p.Segment.Window,
-		length: p.SegLen - header, captured: len(p.Frame) - p.SegOff - header, at: p.Time,
+		length: p.SegLen - header, captured: captured(p, header), at: p.Time,
 	}
 	if c.startsBackwards(&s) {
 		c.turnRound()
@@ -72,6 +70,16 @@ func (t *Tracker) Observe(p *analyzer.Packet) error {
 	return t.err
 }
 
+// captured returns the octets of payload that the capture holds. What a whole
+// frame lacks lies in the later fragments of the packet, which Zeek puts
+// together before.
+func captured(p *analyzer.Packet, header int) int {
+	if (p.Tunnelled || p.Fragment) && len(p.Frame) >= int(p.WireLen) {
+		return p.SegLen - header
+	}
+	return len(p.Frame) - p.SegOff - header
+}
+
 // ipLength returns the octets of the IP packet by its header. Offloaded IPv4
 // packets have 0 there, and Zeek takes that as it stands.
 func ipLength(p *analyzer.Packet) uint64 {
@@ -79,6 +87,13 @@ func ipLength(p *analyzer.Packet) uint64 {
 		return uint64(p.Frame[p.NetOff+2])<<8 | uint64(p.Frame[p.NetOff+3])
 	}
 	return uint64(p.SegOff + p.SegLen - p.NetOff)
+}
+
+// Advance ends what is due by the clock of a capture in progress.
+func (t *Tracker) Advance(now statemachine.Time) error {
+	t.now = max(t.now, now)
+	t.expire()
+	return t.err
 }
 
 // find returns the packet's connection, a new one where there is none or where

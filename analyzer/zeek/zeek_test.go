@@ -251,6 +251,53 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// TestAdvance ends an attempt by the clock alone.
+func TestAdvance(t *testing.T) {
+	n := 0
+	tracker := zeek.NewTracker(func(*zeek.Connection) error { n++; return nil })
+	conversation, err := segtext.Parse("C>S S 100:100(0)", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tracker.Observe(packet(&conversation.Segments[0], ends, 0)); err != nil {
+		t.Fatal(err)
+	}
+	at := conversation.End.Time
+	for _, c := range []struct {
+		after time.Duration
+		ended int
+	}{{4 * time.Second, 0}, {5 * time.Second, 1}, {time.Hour, 1}} {
+		if err := tracker.Advance(at + statemachine.Time(c.after)); err != nil || n != c.ended {
+			t.Errorf("after %s: %d ended, %v", c.after, n, err)
+		}
+	}
+}
+
+// TestFragments takes what the later fragments of a whole frame hold as seen.
+func TestFragments(t *testing.T) {
+	conversation, err := segtext.Parse(handshake+"C>S P. 101:111(10) ack 501\nS>C . 501:501(0) ack 111", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		tunnelled bool
+		missed    uint64
+	}{{true, 0}, {false, 10}} {
+		var missed uint64
+		tracker := zeek.NewTracker(func(c *zeek.Connection) error { missed = c.Missed; return nil })
+		for i := range conversation.Segments {
+			p := packet(&conversation.Segments[i], ends, int(conversation.Segments[i].Segment.Len))
+			p.Tunnelled, p.WireLen = c.tunnelled, uint32(len(p.Frame))
+			if err := tracker.Observe(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := tracker.Finish(); err != nil || missed != c.missed {
+			t.Errorf("tunnelled %t: %d octets missed, want %d, %v", c.tunnelled, missed, c.missed, err)
+		}
+	}
+}
+
 // TestError stops at the first failure of the receiver of records.
 func TestError(t *testing.T) {
 	full := errors.New("disk full")
