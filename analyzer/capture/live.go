@@ -101,7 +101,8 @@ type Losses struct {
 func (l Losses) Total() uint64 { return l.Kernel + l.Interface }
 
 // Live is a capture at an interface, packets as they arrive. It is an
-// analyzer.LiveSource. Only Losses and Interrupt may be called by other goroutines.
+// analyzer.LiveSource. Only Losses, Packets and Interrupt may be called by other
+// goroutines.
 type Live struct {
 	opt     LiveOptions
 	dev     device
@@ -109,7 +110,7 @@ type Live struct {
 	stop    atomic.Bool
 	release func() bool // of the context
 
-	packets uint64
+	packets atomic.Uint64
 	ticked  statemachine.Time // when the last tick was given
 	due     bool              // a tick comes before the next packet
 	now     statemachine.Time // the latest time known
@@ -159,7 +160,7 @@ func (l *Live) Tap(fn func(*analyzer.Packet) error) { l.tap = fn }
 // the time, at least every 100 ms, and io.EOF when the capture was interrupted
 // or has its number of packets.
 func (l *Live) Next(p *analyzer.Packet) error {
-	if l.stop.Load() || l.opt.Count > 0 && l.packets == l.opt.Count {
+	if l.stop.Load() || l.opt.Count > 0 && l.packets.Load() == l.opt.Count {
 		return io.EOF
 	}
 	if l.due {
@@ -172,8 +173,7 @@ func (l *Live) Next(p *analyzer.Packet) error {
 		l.broken = err.Error()
 		return err
 	}
-	l.packets++
-	p.Number, p.File, p.Interface = l.packets, 0, 0
+	p.Number, p.File, p.Interface = l.packets.Add(1), 0, 0
 	l.now = max(l.now, p.Time)
 	l.due = l.now-l.ticked >= statemachine.Time(pollTime)
 	l.decoder.Decode(p)
@@ -214,7 +214,7 @@ func (l *Live) Lost() (packets uint64, by statemachine.Time) {
 }
 
 // Packets returns how many packets were captured.
-func (l *Live) Packets() uint64 { return l.packets }
+func (l *Live) Packets() uint64 { return l.packets.Load() }
 
 // Links returns the link types that packets may have.
 func (l *Live) Links() []analyzer.LinkType { return slices.Clone(l.dev.links()) }

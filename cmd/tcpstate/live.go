@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"slices"
+	"io"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +13,7 @@ import (
 	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/analyzer/capture"
 	"github.com/tcpstate/tcpstate/report"
+	"github.com/tcpstate/tcpstate/report/board"
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 
@@ -33,6 +31,8 @@ type liveOptions struct {
 	maxConns  int
 	idle      time.Duration
 	user      string
+	metrics   string
+	top       bool
 	write     writeOptions
 }
 
@@ -85,6 +85,8 @@ func (o *liveOptions) addLiveFlags(c *cobra.Command) {
 	f.IntVar(&o.maxConns, "max-connections", 200_000, "connections kept in memory; the longest silent ones are written out beyond that")
 	f.DurationVar(&o.idle, "idle", 2*time.Hour, "write out connections that were silent for so long; 0 never")
 	f.StringVar(&o.user, "user", "", "become this user once the interface is open")
+	f.StringVar(&o.metrics, "metrics", "", "answer Prometheus at this address, as :9188; this host only unless a host is named")
+	f.BoolVar(&o.top, "top", false, "a full-screen view instead of lines")
 	o.write.addFlags(c)
 	o.addFlags(c)
 	// The only error is a flag that was not defined.
@@ -137,24 +139,71 @@ func (o *liveOptions) run(ctx context.Context, expression string) error {
 	if err != nil {
 		return errors.Join(err, src.Close())
 	}
-	watch := &watcher{Sink: report.New(out, format, options), codes: codes}
-	sink := &liveSink{watcher: watch, src: src, streams: o.streams, clock: wallClock}
-	run := analyzer.Options{
-		Wants: report.Wants(format, options), OnePass: true, AnyOrder: true, Machine: timers,
-		MaxConnections: o.maxConns, Idle: o.idle,
+	w := &liveRun{
+		opt: o, format: format, report: options, src: src,
+		run: analyzer.Options{
+			Wants: report.Wants(format, options) | analyzer.WantConnections, OnePass: true, AnyOrder: true,
+			Machine: timers, MaxConnections: o.maxConns, Idle: o.idle,
+		},
 	}
-	run.Wants |= analyzer.WantConnections
-	if err := o.write.start(sink, &run, o.device, expression); err != nil {
-		return errors.Join(err, src.Close())
+	watch := &watcher{codes: codes}
+	w.sink = &liveSink{watcher: watch, src: src, streams: o.streams, clock: wallClock}
+	err = w.prepare(out, expression)
+	if err != nil {
+		return errors.Join(err, src.Close(), w.sink.close(), closeOut())
 	}
 	o.streams.say(fmt.Sprintf("listening on %s, %s; Ctrl-C ends", o.device, capture.LiveBackend()))
-	err = analyzer.Run(ctx, run, func() (analyzer.Source, error) { return src, nil }, sink)
-	err = errors.Join(err, sink.close(), closeOut())
-	sink.tell()
+	err = errors.Join(w.watch(ctx), w.sink.close(), closeOut())
+	w.sink.tell()
 	if err != nil {
 		return liveFailure(err)
 	}
 	return watch.outcome()
+}
+
+// liveRun is a capture with all that looks at it.
+type liveRun struct {
+	opt    *liveOptions
+	format report.Format
+	report report.Options
+	src    *capture.Live
+	run    analyzer.Options
+	sink   *liveSink
+	board  *board.Board // nil unless something shows it
+	screen *screen      // nil without --top
+}
+
+// prepare sets up what takes the results.
+func (w *liveRun) prepare(out io.Writer, expression string) error {
+	if w.opt.top || w.opt.metrics != "" {
+		w.board = board.New()
+		w.run.Wants |= board.Wants
+		w.sink.more = append(w.sink.more, w.board)
+		w.sink.onTick = append(w.sink.onTick, w.board.Tick)
+	}
+	if w.opt.top {
+		w.screen = newScreen(w, out)
+		out = &w.screen.later
+		w.format = report.Summary
+	}
+	w.sink.Sink = report.New(out, w.format, w.report)
+	if w.opt.metrics != "" {
+		if err := w.serve(); err != nil {
+			return err
+		}
+	}
+	return w.opt.write.start(w.sink, &w.run, w.opt.device, expression)
+}
+
+// watch captures until the end.
+func (w *liveRun) watch(ctx context.Context) error {
+	analyze := func(ctx context.Context) error {
+		return analyzer.Run(ctx, w.run, func() (analyzer.Source, error) { return w.src, nil }, w.sink)
+	}
+	if w.screen != nil {
+		return w.screen.show(ctx, analyze)
+	}
+	return analyze(ctx)
 }
 
 // check refuses numbers that make no sense.
@@ -166,6 +215,8 @@ func (o *liveOptions) check() error {
 		return &usageError{text: "--idle cannot be negative"}
 	case o.maxConns < 0:
 		return &usageError{text: "--max-connections cannot be negative"}
+	case o.top && !o.streams.terminal:
+		return &usageError{text: "--top needs a terminal", hint: "-f ndjson is for programs"}
 	case o.bufferKiB < 0 || o.bufferKiB > 1<<20:
 		return &usageError{text: "--buffer-size must lie between 64 and 1048576 KiB"}
 	}
@@ -196,326 +247,3 @@ func (o *liveOptions) capture(ctx context.Context, expression string) (*capture.
 
 // wallClock is the time that packets are stamped with.
 func wallClock() statemachine.Time { return statemachine.Time(time.Now().UnixNano()) }
-
-// liveFailure gives an error of a capture its exit code and advice.
-func liveFailure(err error) error {
-	var wrong *capture.FilterError
-	if errors.As(err, &wrong) {
-		return &usageError{text: wrong.Error(), hint: "pcap-filter(7) has the syntax"}
-	}
-	if errors.Is(err, capture.ErrNoFilters) {
-		return &usageError{text: err.Error(), hint: libpcapHint}
-	}
-	var live *capture.LiveError
-	if !errors.As(err, &live) {
-		return err
-	}
-	e := &exitError{code: exitRights, lines: []string{live.Error()}}
-	switch live.Problem {
-	case capture.NoPermission:
-		e.hint = permissionHint()
-	case capture.NoDevice:
-		e.hint = interfaceHint(live.Interface)
-	case capture.DeviceIsDown:
-		e.hint = "sudo ip link set " + live.Interface + " up"
-	case capture.NoLiveFilter, capture.NoLiveCapture:
-		return &usageError{text: live.Error(), hint: libpcapHint}
-	case capture.BadLiveOptions:
-		return &usageError{text: live.Reason}
-	case capture.DeviceFailure:
-	}
-	return e
-}
-
-const libpcapHint = "install libpcap's headers (libpcap-dev) and a C compiler, then: make build"
-
-// permissionHint says how to grant the rights to this very program.
-func permissionHint() string {
-	program, err := os.Executable()
-	if err != nil {
-		program = "tcpstate"
-	}
-	return "run it as root, or: sudo setcap cap_net_raw,cap_net_admin=eip " + program
-}
-
-func interfaceHint(name string) string {
-	var names []string
-	if list, err := capture.Devices(); err == nil {
-		for _, d := range list {
-			names = append(names, d.Name)
-		}
-	}
-	if near := suggest(name, names); near != "" {
-		return "did you mean " + near + "?"
-	}
-	return "tcpstate interfaces lists them"
-}
-
-// liveSink passes results on, and does what a capture needs at each tick.
-type liveSink struct {
-	*watcher
-	src     *capture.Live
-	streams *streams
-	clock   func() statemachine.Time
-	more    []analyzer.Sink // besides the one that prints
-	onTick  []func(now statemachine.Time) error
-	onClose []func(now statemachine.Time) error
-	told    capture.Losses
-	toldAt  statemachine.Time
-	quiet   bool // nothing goes to standard error meanwhile: it is the screen
-}
-
-// Packet passes a packet on.
-func (s *liveSink) Packet(o *analyzer.Observation) error {
-	for _, m := range s.more {
-		if err := m.Packet(o); err != nil {
-			return err
-		}
-	}
-	return s.watcher.Packet(o)
-}
-
-// Connection passes a record on.
-func (s *liveSink) Connection(c *analyzer.Connection) error {
-	for _, m := range s.more {
-		if err := m.Connection(c); err != nil {
-			return err
-		}
-	}
-	return s.watcher.Connection(c)
-}
-
-// Capture passes the capture's record on.
-func (s *liveSink) Capture(c *analyzer.Capture) error {
-	for _, m := range s.more {
-		if err := m.Capture(c); err != nil {
-			return err
-		}
-	}
-	return s.watcher.Capture(c)
-}
-
-// lossesEvery is how often growing losses are told at most.
-const lossesEvery = statemachine.Time(time.Second)
-
-// Tick writes out what was gathered, and tells of new losses.
-func (s *liveSink) Tick(now statemachine.Time) error {
-	if t, ok := s.watcher.Sink.(analyzer.Ticker); ok {
-		if err := t.Tick(now); err != nil {
-			return err
-		}
-	}
-	for _, f := range s.onTick {
-		if err := f(now); err != nil {
-			return err
-		}
-	}
-	if n := s.src.Losses(); n != s.told && now-s.toldAt >= lossesEvery && !s.quiet {
-		s.streams.say(fmt.Sprintf("dropped %s so far: %d by the kernel, %d by the interface",
-			countPackets(n.Total()), n.Kernel, n.Interface))
-		s.told, s.toldAt = n, now
-	}
-	return nil
-}
-
-// close ends what the sinks hold open.
-func (s *liveSink) close() error {
-	var err error
-	for _, f := range s.onClose {
-		err = errors.Join(err, f(s.clock()))
-	}
-	return err
-}
-
-// tell prints the counts at the end, as tcpdump does.
-func (s *liveSink) tell() {
-	n := s.src.Losses()
-	s.streams.say(fmt.Sprintf("captured %s; dropped %d by the kernel, %d by the interface",
-		countPackets(s.src.Packets()), n.Kernel, n.Interface))
-}
-
-func countPackets(n uint64) string {
-	if n == 1 {
-		return "1 packet"
-	}
-	return fmt.Sprintf("%d packets", n)
-}
-
-// writeOptions are the flags about files of what is captured.
-type writeOptions struct {
-	file         string
-	rotateSize   string
-	rotateTime   time.Duration
-	keep         int
-	onlyFindings string
-	lookBack     string
-}
-
-func (w *writeOptions) addFlags(c *cobra.Command) {
-	f := c.Flags()
-	f.StringVarP(&w.file, "write", "w", "", "write what is captured to this pcapng file too")
-	f.StringVar(&w.rotateSize, "rotate-size", "", "begin another file at this size, as 500K, 100M or 2G")
-	f.DurationVar(&w.rotateTime, "rotate-time", 0, "begin another file after this time; SIGHUP does it at any time")
-	f.IntVar(&w.keep, "rotate-keep", 0, "keep so many files and remove older ones; 0 keeps all")
-	f.StringVar(&w.onlyFindings, "only-findings", "", "write only connections with findings, or with those of a severity: note, warning, error")
-	f.Lookup("only-findings").NoOptDefVal = "note"
-	f.StringVar(&w.lookBack, "look-back", "64M", "with --only-findings: memory for the packets before the finding")
-	complete(c, "only-findings", severities())
-}
-
-func severities() []string {
-	return []string{statemachine.Note.String(), statemachine.Warning.String(), statemachine.Error.String()}
-}
-
-// check refuses flags that do not fit together.
-func (w *writeOptions) check() error {
-	for _, f := range [...]struct {
-		name string
-		set  bool
-	}{
-		{"--rotate-size", w.rotateSize != ""}, {"--rotate-time", w.rotateTime != 0},
-		{"--rotate-keep", w.keep != 0}, {"--only-findings", w.onlyFindings != ""},
-	} {
-		if f.set && w.file == "" {
-			return &usageError{text: f.name + " goes with -w only", hint: "add -w FILE.pcapng"}
-		}
-	}
-	if w.onlyFindings != "" && !slices.Contains(severities(), w.onlyFindings) {
-		return &usageError{text: "unknown severity " + quote(w.onlyFindings), hint: nameHint(w.onlyFindings, severities())}
-	}
-	if w.rotateTime < 0 || w.keep < 0 {
-		return &usageError{text: "--rotate-time and --rotate-keep cannot be negative"}
-	}
-	for _, size := range []string{w.rotateSize, w.lookBack} {
-		if _, err := parseSize(size); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// parseSize reads a number of octets with an optional K, M or G, which are
-// powers of 1024. An empty text is 0.
-func parseSize(text string) (int64, error) {
-	if text == "" {
-		return 0, nil
-	}
-	digits, unit := text, int64(1)
-	if i := strings.IndexAny("KMG", strings.ToUpper(text[len(text)-1:])); i >= 0 {
-		digits, unit = text[:len(text)-1], 1<<(10*(i+1))
-	}
-	var n int64
-	for _, d := range digits {
-		if d < '0' || d > '9' || n > 1<<40 {
-			digits = ""
-			break
-		}
-		n = n*10 + int64(d-'0')
-	}
-	if digits == "" || n == 0 || n > (1<<50)/unit {
-		return 0, &usageError{text: quote(text) + " is no size", hint: "a number, K, M or G behind it: 100M"}
-	}
-	return n * unit, nil
-}
-
-// start begins to write what is captured.
-func (w *writeOptions) start(s *liveSink, run *analyzer.Options, device, expression string) error {
-	if w.file == "" {
-		return nil
-	}
-	size, err := parseSize(w.rotateSize)
-	if err != nil {
-		return err
-	}
-	files := capture.NewNgFiles(w.file, capture.Rotation{Size: size, Time: w.rotateTime, Keep: w.keep},
-		"tcpstate "+buildVersion(), device, expression)
-	if err := files.Open(s.clock()); err != nil {
-		return &exitError{code: exitInput, lines: []string{"cannot write " + err.Error()}}
-	}
-	hangUp := make(chan os.Signal, 1)
-	signal.Notify(hangUp, syscall.SIGHUP)
-	s.onTick = append(s.onTick, func(statemachine.Time) error {
-		files.Lost(s.src.Losses())
-		select {
-		case <-hangUp:
-			files.Rotate()
-		default:
-		}
-		return files.Flush()
-	})
-	s.onClose = append(s.onClose, func(now statemachine.Time) error {
-		signal.Stop(hangUp)
-		files.Lost(s.src.Losses())
-		return files.Close(now)
-	})
-	if w.onlyFindings != "" {
-		back, err := parseSize(w.lookBack)
-		if err != nil {
-			return err
-		}
-		run.Wants |= analyzer.WantPackets | analyzer.WantNotes | analyzer.WantConnections
-		s.more = append(s.more, newSelective(files.Write, capture.NewLookBack(int(back)), w.severity()))
-		return nil
-	}
-	s.src.Tap(files.Write)
-	return nil
-}
-
-func (w *writeOptions) severity() statemachine.Severity {
-	return statemachine.Severity(slices.Index(severities(), w.onlyFindings))
-}
-
-// selective writes only the packets of connections that have findings. Until a
-// connection has one, its packets wait in the look-back buffer.
-type selective struct {
-	write func(*analyzer.Packet) error
-	back  *capture.LookBack
-	least statemachine.Severity
-	kept  map[uint32]struct{} // connections with findings that are not over
-}
-
-func newSelective(write func(*analyzer.Packet) error, back *capture.LookBack, least statemachine.Severity) *selective {
-	return &selective{write: write, back: back, least: least, kept: make(map[uint32]struct{})}
-}
-
-// Packet writes a packet or lets it wait.
-func (s *selective) Packet(o *analyzer.Observation) error {
-	if o.Packet != nil && o.Conn != 0 {
-		if _, ok := s.kept[o.Conn]; !ok {
-			s.back.Add(o.Conn, o.Packet)
-		} else if err := s.write(o.Packet); err != nil {
-			return err
-		}
-	}
-	for i := range o.Notes {
-		if n := &o.Notes[i]; n.Kind == analyzer.FindingNote && n.Finding.Code.Info().Severity >= s.least {
-			if err := s.keep(n.Conn); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// keep writes what waits of a connection, and what comes from now on.
-func (s *selective) keep(conn uint32) error {
-	s.kept[conn] = struct{}{}
-	return s.back.Take(conn, s.write)
-}
-
-// Connection lets a connection go that is over.
-func (s *selective) Connection(c *analyzer.Connection) error {
-	for code := range c.Findings {
-		if code.Info().Severity >= s.least {
-			if err := s.keep(c.ID); err != nil {
-				return err
-			}
-			break
-		}
-	}
-	delete(s.kept, c.ID)
-	return nil
-}
-
-// Capture has nothing to add.
-func (s *selective) Capture(*analyzer.Capture) error { return nil }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/tcpstate/tcpstate/analyzer/capture"
+)
+
+// liveFailure gives an error of a capture its exit code and advice.
+func liveFailure(err error) error {
+	var wrong *capture.FilterError
+	if errors.As(err, &wrong) {
+		return &usageError{text: wrong.Error(), hint: "pcap-filter(7) has the syntax"}
+	}
+	if errors.Is(err, capture.ErrNoFilters) {
+		return &usageError{text: err.Error(), hint: libpcapHint}
+	}
+	var live *capture.LiveError
+	if !errors.As(err, &live) {
+		return err
+	}
+	e := &exitError{code: exitRights, lines: []string{live.Error()}}
+	switch live.Problem {
+	case capture.NoPermission:
+		e.hint = permissionHint()
+	case capture.NoDevice:
+		e.hint = interfaceHint(live.Interface)
+	case capture.DeviceIsDown:
+		e.hint = "sudo ip link set " + live.Interface + " up"
+	case capture.NoLiveFilter, capture.NoLiveCapture:
+		return &usageError{text: live.Error(), hint: libpcapHint}
+	case capture.BadLiveOptions:
+		return &usageError{text: live.Reason}
+	case capture.DeviceFailure:
+	}
+	return e
+}
+
+const libpcapHint = "install libpcap's headers (libpcap-dev) and a C compiler, then: make build"
+
+// permissionHint says how to grant the rights to this very program.
+func permissionHint() string {
+	program, err := os.Executable()
+	if err != nil {
+		program = "tcpstate"
+	}
+	return "run it as root, or: sudo setcap cap_net_raw,cap_net_admin=eip " + program
+}
+
+func interfaceHint(name string) string {
+	var names []string
+	if list, err := capture.Devices(); err == nil {
+		for _, d := range list {
+			names = append(names, d.Name)
+		}
+	}
+	if near := suggest(name, names); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "tcpstate interfaces lists them"
+}
