@@ -45,6 +45,10 @@ func (r *resolution) arrivalsOfRST(y Side) {
 		if !r.from(x, i) || !r.log[i].isRST() {
 			continue
 		}
+		if j := r.answeredAsClosed(i); j >= 0 && r.forged&(1<<i) != 0 {
+			r.add(max(i, r.lastOf(y, j))+1, i, orderRST, RecvRST, -1)
+			continue
+		}
 		if j := r.beganAnew(y, i); j >= 0 {
 			r.add(max(i, r.lastOf(y, j))+1, i, orderRST, RecvRST, j)
 			continue
@@ -60,6 +64,29 @@ func (r *resolution) arrivalsOfRST(y Side) {
 			r.add(len(r.log), i, orderRST, RecvRST, -1)
 		}
 	}
+}
+
+// answeredAsClosed returns the first bare RST with which the receiver of the
+// RST at i answered an ACK that was sent after it, as an end without the
+// connection does (RFC 9293 §3.10.7.1): it had taken that RST, whoever sent
+// it. It is -1 when there is none, or when the receiver went on.
+func (r *resolution) answeredAsClosed(i int) int {
+	y := r.log[i].side().Peer()
+	if r.wentOn(y, i) {
+		return -1
+	}
+	for j := i + 1; j < len(r.log); j++ {
+		o := &r.log[j]
+		if o.side() != y || !o.live() || !o.isRST() || o.flags.Has(ACK) {
+			continue
+		}
+		for k := i + 1; k < j; k++ {
+			if e := &r.log[k]; e.side() != y && e.live() && !e.isRST() && e.flags.Has(ACK) && e.ack == o.seq {
+				return j
+			}
+		}
+	}
+	return -1
 }
 
 // beganAnew returns the first SYN-ACK of y behind entry i with another ISN

@@ -21,6 +21,7 @@ func (r *resolution) depart(y Side, p int) {
 	case e.isSYNACK():
 		s.Event, s.Number, s.NumberKind = SendSYNACK, e.seq, ISNNumber
 		r.step(s)
+	case e.isRST() && r.forged&(1<<p) != 0:
 	case e.isRST():
 		r.departRST(y, p, s)
 	case e.isFIN() && r.forged&(1<<p) != 0:

@@ -107,7 +107,8 @@ func (p *logPool) put(l []entry) {
 func (m *Machine) push(c *Conn, e *entry) {
 	if len(c.log) == cap(c.log) {
 		if cap(c.log) >= logLarge {
-			c.makeRoom()
+			dropped := c.makeRoom()
+			m.noteDropped(c, &dropped)
 		} else {
 			class := 0
 			if cap(c.log) > 0 {
@@ -130,17 +131,24 @@ func (m *Machine) dropLog(c *Conn) {
 // keepTail is how many of the latest entries are never dropped for room.
 const keepTail = 6
 
-// makeRoom drops the entry of a full log that matters least. Observer: what
-// it said of arrivals is lost; the highest numbers stay in the ends.
-func (c *Conn) makeRoom() {
-	drop := func(i int) { c.log = append(c.log[:i], c.log[i+1:]...) }
+// makeRoom drops the entry of a full log that matters least, and returns it.
+// Observer: what it said of arrivals is lost; the highest numbers stay in the
+// ends.
+func (c *Conn) makeRoom() entry {
+	i := c.leastNeeded()
+	e := c.log[i]
+	c.log = append(c.log[:i], c.log[i+1:]...)
+	return e
+}
+
+// leastNeeded returns the index of the entry that matters least.
+func (c *Conn) leastNeeded() int {
 	n := len(c.log) - keepTail
 	var seen [2]int // plain entries of each side since the last control segment
 	for i := 0; i < n; i++ {
 		e := &c.log[i]
 		if !e.live() {
-			drop(i)
-			return
+			return i
 		}
 		if !e.plain() {
 			seen = [2]int{}
@@ -148,24 +156,21 @@ func (c *Conn) makeRoom() {
 		}
 		s := e.side()
 		if seen[s]++; seen[s] > 2 {
-			drop(i)
-			return
+			return i
 		}
 	}
 	// Control segments only, with a few others: the middle one of three copies goes.
 	for i := 1; i < n; i++ {
 		if c.copyBetween(i) {
-			drop(i)
-			return
+			return i
 		}
 	}
 	for i := 1; i < n; i++ {
 		if c.log[i].plain() {
-			drop(i)
-			return
+			return i
 		}
 	}
-	drop(1)
+	return 1
 }
 
 // copyBetween reports whether entry i repeats an earlier entry and is itself

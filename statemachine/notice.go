@@ -64,21 +64,59 @@ func (m *Machine) noteRST(r *resolution, i int) {
 		if r.wentOn(y, i) {
 			m.find(RSTIgnored, e, int64(e.seq), 0)
 		}
-	case me.state == SynSent || me.state == Listen || me.state == Closed:
+	case !r.connectedAt(y, e.at.Packet):
 		// No connection that it could end.
-	case e.seq != e.lo && !e.seq.In(e.lo, e.hi.Sub(e.lo)):
-		m.find(RSTOutOfWindow, e, int64(e.seq), int64(e.lo))
-	case e.maxEnd.Less(e.seq):
-		m.find(RSTInexact, e, int64(e.seq), int64(e.lo))
-	case r.gone&(1<<i) != 0 || r.wentOn(y, i):
+	case m.noteRSTByNumber(e):
+	case r.wentOn(y, i):
 		m.find(RSTIgnored, e, int64(e.seq), int64(e.lo))
 	}
 }
 
-// wentOn reports that y sent an ordinary segment long after entry i.
+// noteRSTByNumber reports a RST that its number alone keeps from being taken,
+// and says whether it does.
+func (m *Machine) noteRSTByNumber(e *entry) bool {
+	switch {
+	case e.seq != e.lo && !e.seq.In(e.lo, e.hi.Sub(e.lo)):
+		m.find(RSTOutOfWindow, e, int64(e.seq), int64(e.lo))
+	case e.maxEnd.Less(e.seq):
+		m.find(RSTInexact, e, int64(e.seq), int64(e.lo))
+	default:
+		return false
+	}
+	return true
+}
+
+// noteDropped reports what is wrong with an entry that leaves the full log
+// before its time (log.go), as far as that shows without hindsight.
+func (m *Machine) noteDropped(c *Conn, e *entry) {
+	y := &c.ends[e.side().Peer()]
+	if e.live() && e.isRST() && y.is(hasACK) && (e.lo != 0 || e.hi != 0) && (y.state.Synchronized() || y.state == SynReceived) {
+		m.noteRSTByNumber(e)
+	}
+}
+
+// connectedAt reports that y, by its steps, was in a state that a RST could
+// end when the packet was captured.
+func (r *resolution) connectedAt(y Side, packet uint64) bool {
+	state := r.ends[y].state
+	for k := len(r.steps) - 1; k >= 0; k-- {
+		if s := &r.steps[k]; s.Side == y && s.Place > packet {
+			state = s.From
+		}
+	}
+	return state != SynSent && state != Listen && state != Closed
+}
+
+// wentOn reports that y sent an ordinary segment long after entry i, or
+// acknowledged what was sent after it.
 func (r *resolution) wentOn(y Side, i int) bool {
+	e := &r.log[i]
 	for j := i + 1; j < len(r.log); j++ {
-		if r.from(y, j) && !r.log[j].isRST() && r.log[j].at.Time > r.log[i].at.Time+r.grace(y) {
+		o := &r.log[j]
+		if !r.from(y, j) || o.isRST() {
+			continue
+		}
+		if o.at.Time > e.at.Time+r.grace(y) || o.is(evidence) && e.maxEnd.Less(o.ack) {
 			return true
 		}
 	}

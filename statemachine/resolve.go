@@ -11,7 +11,7 @@ type resolution struct {
 	ends     [2]end
 	place    [2]uint64 // of the latest step of each end: steps of one end never go back
 	gone     uint32    // entries without any effect, by index
-	forged   uint32    // FINs that their sender never sent, though they may have been taken
+	forged   uint32    // FINs and RSTs that their sender never sent, though they may have been taken
 	arrivals []arrival
 	steps    []Step
 	unsure   bool // a later segment may still change a word
