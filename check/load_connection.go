@@ -75,6 +75,13 @@ func (e *entry) fields(d *decoder) []field {
 		{"options", func(n *yaml.Node) { d.mapping(n, "options", e.optionFields(d, negotiated())) }},
 		{"limits", func(n *yaml.Node) { d.mapping(n, "limits", e.limitFields(d, connectionMeasures(), bothSides())) }},
 		{"findings", func(n *yaml.Node) { findingRules(d, n, func(x expectation) { e.rules = append(e.rules, x) }) }},
+		{"assert", func(n *yaml.Node) {
+			d.sequence(n, func(n *yaml.Node) {
+				if f, source, ok := d.condition(n); ok {
+					e.demand(d.at(n), assertRule(f, source), nil)
+				}
+			})
+		}},
 	}
 }
 
@@ -126,6 +133,11 @@ func (e *entry) matchFields(d *decoder) []field {
 				d.fail(n, "", "order must be 1 for the first, 2, … or -1 for the last, not %q", s)
 			default:
 				e.match.order = v
+			}
+		}},
+		{"where", func(n *yaml.Node) {
+			if f, source, ok := d.condition(n); ok {
+				e.match.where(f, source)
 			}
 		}},
 	}

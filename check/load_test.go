@@ -30,6 +30,8 @@ func TestMistakes(t *testing.T) {
 		{"empty", "", `x.yaml:1:1: the file is empty`},
 		{"two documents", "version: 1\n---\nversion: 1\n", `a second document`},
 		{"empty list", "connections:\n  - verdict: []\n", `x.yaml:2:14: the list of verdicts is empty`},
+		{"condition", "connections:\n  - assert: verdit == 'closed'\n", `x.yaml:2:13: unknown name verdit, at character 1 (did you mean verdict?)`},
+		{"condition that can never hold", "connections:\n  - match: {where: \"verdict == 'close'\"}\n", `no connection has "close" there`},
 		{"no state", "connections:\n  - client: {final: }\n", `state must be a single value, not nothing`},
 	}
 	for _, test := range tests {
@@ -120,6 +122,8 @@ func TestDemands(t *testing.T) {
 		{"match: {endpoint: \"10.0.0.2:23\", port: 4970}", "match: {endpoint: 10.0.0.3}"},
 		{"match: {order: 1}", "match: {order: 2}"},
 		{"match: {order: -1, port: 23}", "match: {port: 24}"},
+		{"match: {where: \"verdict == 'closed'\"}", "match: {where: \"bytes == 0\"}"},
+		{"assert: [\"bytes == 30\", \"client.bytes < server.bytes\"]", "assert: [\"bytes == 30\", \"client.bytes > server.bytes\"]"},
 		{"{match: {port: 24}, count: 0}", "{match: {port: 23}, count: 0}"},
 	}
 	dir := t.TempDir()

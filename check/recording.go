@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/analyzer/where"
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 
@@ -82,10 +83,36 @@ func (r *Recording) Follows(policy string, allow ...string) *Recording {
 // Observed returns what was read, nil when nothing was.
 func (r *Recording) Observed() *Observed { return r.o }
 
-// Where chooses among the connections those with the given endpoint on either
-// end: 10.0.0.1, 10.0.0.0/8, 10.0.0.1:80, :80 or [2001:db8::1]:80. A choice
-// that leaves nothing ends the test.
-func (r *Recording) Where(endpoint string) *Recording {
+// Where chooses among the connections those for which an expression holds, in
+// the language of docs/where.md. A mistake in it, and a choice that leaves
+// nothing, end the test.
+func (r *Recording) Where(expression string) *Recording {
+	r.t.Helper()
+	f, err := where.Compile(expression)
+	if err != nil {
+		r.t.Fatalf("%s: %v", expression, err)
+		return r
+	}
+	var m matcher
+	m.where(f, expression)
+	return r.only(&m)
+}
+
+// Assert demands that an expression holds for each connection.
+func (r *Recording) Assert(expression string) *Recording {
+	r.t.Helper()
+	f, err := where.Compile(expression)
+	if err != nil {
+		r.t.Fatalf("%s: %v", expression, err)
+		return r
+	}
+	return r.demand(assertRule(f, expression))
+}
+
+// Endpoint chooses among the connections those with the given endpoint on
+// either end: 10.0.0.1, 10.0.0.0/8, 10.0.0.1:80, :80 or [2001:db8::1]:80. A
+// choice that leaves nothing ends the test.
+func (r *Recording) Endpoint(endpoint string) *Recording {
 	r.t.Helper()
 	return r.narrow("endpoint", endpoint, nil)
 }

@@ -21,7 +21,7 @@ func TestRecording(t *testing.T) {
 	c.Server().TimeIn(statemachine.CloseWait, "< 1s").Limit("retransmissions", "0").Certainty(statemachine.Presumed)
 	c.Verdict(analyzer.VerdictClosed).Handshake(check.ThreeWay).Close(check.ClientFirst).NoFindings()
 	c.Retransmissions(0).Limit("handshake_rtt", "< 1s").Certainty(statemachine.Presumed).Count(1)
-	c.Where("10.30.1.2").Nth(-1).Count(1).Follows("strict")
+	c.Endpoint("10.30.1.2").Where(`server.port == 9000`).Assert(`bytes > 0`).Nth(-1).Count(1).Follows("strict")
 	check.Expect(t, filepath.Join(pcaps, "close-client.pcap"))
 }
 
@@ -70,7 +70,10 @@ func TestRecordingFails(t *testing.T) {
 		{"Follows", func(c *check.Recording) { c.Follows("default") }, "verdict is none of"},
 		{"unknown policy", func(c *check.Recording) { c.Follows("strikt") }, "did you mean strict?"},
 		{"unknown limit", func(c *check.Recording) { c.Limit("retransmision", "0") }, "did you mean retransmissions?"},
-		{"bad endpoint", func(c *check.Recording) { c.Where("nonsense") }, "is not an endpoint"},
+		{"bad endpoint", func(c *check.Recording) { c.Endpoint("nonsense") }, "is not an endpoint"},
+		{"Assert", func(c *check.Recording) { c.Assert("bytes == 0") }, "bytes == 0\nseen: it does not hold"},
+		{"bad expression", func(c *check.Recording) { c.Where("byte == 0") }, "unknown name byte"},
+		{"empty choice", func(c *check.Recording) { c.Where("bytes == 0") }, "no connection matches where bytes == 0"},
 		{"no connection", func(c *check.Recording) { c.Server(":1") }, "no connection matches server :1"},
 	}
 	for _, test := range tests {

@@ -56,7 +56,9 @@ func (h *human) Report(r *check.Report) error {
 	for i := range r.Results {
 		switch res := &r.Results[i]; {
 		case !res.Met:
-			h.result(&b, res)
+			unmet = unmet[1:]
+			// Neighbours of one packet share its lines, behind the last.
+			h.result(&b, res, len(unmet) == 0 || unmet[0].Packet != res.Packet)
 		case h.opt.Verbose > 1:
 			fmt.Fprintf(&b, "  %s %s: %s\n", h.paint(green, "✓"), clean(res.At.String()), clean(res.Expect))
 		}
@@ -86,10 +88,10 @@ func (h *human) heading(b *strings.Builder, r *check.Report, unmet int) {
 	b.WriteByte('\n')
 }
 
-func (h *human) result(b *strings.Builder, r *check.Result) {
+func (h *human) result(b *strings.Builder, r *check.Result, context bool) {
 	fmt.Fprintf(b, "  %s %s: %s\n", h.paint(red, "✗"), clean(r.At.String()), clean(r.Expect))
 	fmt.Fprintf(b, "      seen: %s\n", clean(r.What()))
-	if text := r.ContextText("      "); text != "" {
+	if text := r.ContextText("      "); text != "" && context {
 		b.WriteString(h.paintLines(text))
 	}
 }
