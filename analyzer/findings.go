@@ -55,25 +55,25 @@ func isUsual(s *statemachine.Segment) bool {
 }
 
 // judgeShape reports what is strange about the packet itself.
-func (t *tracker) judgeShape(f *flow, p *Packet, side statemachine.Side) {
-	at := statemachine.Moment{Packet: p.Number, Time: p.Time}
-	if !isUsual(&p.Segment) {
+func (t *tracker) judgeShape(f *flow, it *item, side statemachine.Side) {
+	at := it.at
+	if !isUsual(&it.seg) {
 		for i := range shapes {
-			if shapes[i].is(&p.Segment) {
+			if shapes[i].is(&it.seg) {
 				t.finding(f, statemachine.Finding{At: at, Side: side, Code: shapes[i].code})
 			}
 		}
-		if p.Segment.Flags.Has(statemachine.SYN) {
-			t.judgeScale(f, &p.Segment, at, side)
+		if it.seg.Flags.Has(statemachine.SYN) {
+			t.judgeScale(f, &it.seg, at, side)
 		}
 	}
-	if p.Overlap {
+	if it.overlap {
 		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.FragmentOverlap})
 	}
-	if p.SegOff+p.SegLen > len(p.Frame) {
+	if it.cut {
 		t.once(f, statemachine.Finding{
 			At: at, Side: side, Code: statemachine.SnaplenCut,
-			A: int64(p.CapLen), B: int64(p.WireLen),
+			A: int64(it.capLen), B: int64(it.wireLen),
 		})
 	}
 }

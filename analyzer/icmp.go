@@ -92,18 +92,16 @@ func nameOr(code uint8, names ...string) string {
 // icmp takes an ICMP error that quotes a segment, and reports whether that
 // belongs to a live connection. What it says is shown under the connection's
 // last packet.
-func (t *tracker) icmp(p *Packet) bool {
-	t.now = statemachine.Moment{Packet: p.Number, Time: max(t.now.Time, p.Time)}
-	t.expire()
-	key, fromLow := keyOf(p.Src, p.Dst, p.Tunnel)
-	i := t.table.find(&key, key.hash(t.table.seed))
+func (t *tracker) icmp(it *item) bool {
+	t.moveTo(it.at)
+	t.own = true
+	i := t.table.find(&it.key, it.hash)
 	if i == 0 {
 		return false
 	}
 	f := t.table.flows.at(i)
 	t.wake(f)
-	at := statemachine.Moment{Packet: p.Number, Time: p.Time}
-	side, e := f.side(fromLow), &p.ICMP
+	at, side, e := it.at, f.side(it.fromLow), &it.icmp
 	ok := t.machine.Quote(t.conns.at(f.conn), at, side, e.Seq, e.fatal())
 	t.drain(f)
 	if ok {

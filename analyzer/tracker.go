@@ -12,6 +12,52 @@ type noteTaker interface{ take(n *Note) }
 // recordTaker takes the record of a connection that has ended.
 type recordTaker interface{ take(r *record) }
 
+// openTaker hears of each connection that was recognised, before anything else
+// is said of it.
+type openTaker interface{ opened(o opening) }
+
+// opening is the recognition of a connection. Numbers go by when, then by
+// first: connections recognised at one packet are counted in the order of
+// their first packets.
+type opening struct {
+	when  uint64 // twice the packet at which it was recognised, and 1 when the packet is its own
+	first uint64 // its first packet
+	ref   uint32 // the index of its flow
+	id    uint32 // its number, once it is given
+}
+
+// before reports that o is numbered before p.
+func (o *opening) before(p *opening) bool {
+	if o.when != p.when {
+		return o.when < p.when
+	}
+	return o.first < p.first
+}
+
+// item is what a tracker needs to know of a packet with a whole segment, or of
+// an ICMP error.
+type item struct {
+	at              statemachine.Moment
+	key             flowKey
+	hash            uint32 // of the key
+	capLen, wireLen uint32
+	shard           uint8 // whose share the four-tuple is
+	fromLow         bool
+	cut             bool // captured without the segment's end
+	overlap         bool // fragments of it overlapped
+	icmp            ICMPError
+	seg             statemachine.Segment
+}
+
+// set makes the item that of p.
+func (it *item) set(p *Packet, seed hashSeed) {
+	it.at = statemachine.Moment{Packet: p.Number, Time: p.Time}
+	it.key, it.fromLow = keyOf(p.Src, p.Dst, p.Tunnel)
+	it.hash = it.key.hash(seed)
+	it.capLen, it.wireLen, it.cut = p.CapLen, p.WireLen, p.SegOff+p.SegLen > len(p.Frame)
+	it.overlap, it.icmp, it.seg = p.Overlap, p.ICMP, p.Segment
+}
+
 // tracker knows all live connections and feeds their segments to the state
 // machine. It owns everything that it touches, so that a run may have several,
 // each with its share of the four-tuples; numbers is then what they share.
@@ -27,13 +73,16 @@ type tracker struct {
 
 	notes    noteTaker   // nil when nobody wants them
 	records  recordTaker // nil when nobody wants them
-	ids      uint32      // connections so far
+	opens    openTaker   // nil where the tracker gives the numbers itself; else a flow's id is its index
+	ids      uint32      // connections so far, where the tracker numbers them
 	evicted  uint64
 	now      statemachine.Moment // the current packet; its time never runs backwards
 	wentBack bool                // the capture's clock did
 	quiet    statemachine.Time   // how long a closing connection is silent before Advance is tried
 	losing   losing              // of live captures
 	live     bool                // the source is one
+	own      bool                // what is due before the packet was done: it is the packet's own turn
+	item     item                // scratch
 	note     Note                // scratch
 	record   record              // scratch
 }
@@ -48,16 +97,22 @@ func newTracker(opt *Options, notes noteTaker, records recordTaker) *tracker {
 // observe takes one packet with a whole segment. It returns the packet's flow,
 // which is valid until the next call, and which side sent it.
 func (t *tracker) observe(p *Packet) (*flow, statemachine.Side, statemachine.Reading) {
-	backwards := t.tick(p)
-	at := statemachine.Moment{Packet: p.Number, Time: p.Time}
-	seg := &p.Segment
-	key, fromLow := keyOf(p.Src, p.Dst, p.Tunnel)
-	hash := key.hash(t.table.seed)
-	i := t.table.find(&key, hash)
+	t.item.set(p, t.table.seed)
+	return t.take(&t.item)
+}
+
+// take is observe for an item.
+func (t *tracker) take(it *item) (*flow, statemachine.Side, statemachine.Reading) {
+	backwards := t.tick(it.at)
+	t.own = true
+	at, fromLow, seg := it.at, it.fromLow, &it.seg
+	i := t.table.find(&it.key, it.hash)
 	if i == 0 {
 		t.makeRoom()
-		i = t.table.insert(&key, hash)
-		t.open(t.table.flows.at(i), at, fromLow, seg)
+		i = t.table.insert(&it.key, it.hash)
+		f := t.table.flows.at(i)
+		f.id = i
+		t.open(f, at, fromLow, seg)
 	} else {
 		t.place(t.table.flows.at(i), at, fromLow, seg)
 	}
@@ -74,22 +129,29 @@ func (t *tracker) observe(p *Packet) (*flow, statemachine.Side, statemachine.Rea
 			t.gap(i, f, since, at, side)
 		}
 	}
-	t.judgeShape(f, p, side)
+	t.judgeShape(f, it, side)
 	t.file(i, f)
 	return f, side, r
 }
 
-// tick moves the tracker's clock to the packet and ends what was due before.
-// It reports whether the capture's clock ran backwards for the first time.
-func (t *tracker) tick(p *Packet) (backwards bool) {
-	backwards = p.Time < t.now.Time && !t.wentBack && t.now.Packet != 0
+// tick moves the tracker's clock to a packet, of whatever four-tuple, and ends
+// what was due before. It reports whether the capture's clock ran backwards for
+// the first time.
+func (t *tracker) tick(at statemachine.Moment) (backwards bool) {
+	backwards = at.Time < t.now.Time && !t.wentBack && t.now.Packet != 0
 	t.wentBack = t.wentBack || backwards
-	if t.now.Packet == 0 || p.Time > t.now.Time {
-		t.now.Time = p.Time
-	}
-	t.now.Packet = p.Number
-	t.expire()
+	t.moveTo(at)
 	return backwards
+}
+
+// moveTo is tick for a packet whose time does not matter otherwise.
+func (t *tracker) moveTo(at statemachine.Moment) {
+	if t.now.Packet == 0 || at.Time > t.now.Time {
+		t.now.Time = at.Time
+	}
+	t.now.Packet = at.Packet
+	t.own = false
+	t.expire()
 }
 
 // place decides whether a segment on a known four-tuple continues its
@@ -136,7 +198,7 @@ func (t *tracker) openHeld(f *flow, h statemachine.Held, at statemachine.Moment)
 // connection.
 func (t *tracker) reopen(f *flow, at statemachine.Moment, fromLow bool, seg *statemachine.Segment) {
 	t.free(f)
-	*f = flow{key: f.key, prev: f.prev, next: f.next, list: f.list, due: f.due}
+	*f = flow{key: f.key, prev: f.prev, next: f.next, list: f.list, due: f.due, id: f.id}
 	t.open(f, at, fromLow, seg)
 }
 
@@ -149,8 +211,7 @@ func (t *tracker) open(f *flow, at statemachine.Moment, fromLow bool, seg *state
 	client, why := roles(seg, src, dst)
 	f.role = why
 	f.lowIsClient = client == fromLow
-	t.ids++
-	f.id = t.ids
+	t.number(f, at)
 	f.first, f.last, f.from = at, at, at.Packet
 	side := f.side(fromLow)
 	if t.opt.OnePass {
@@ -163,6 +224,21 @@ func (t *tracker) open(f *flow, at statemachine.Moment, fromLow bool, seg *state
 		f.conn, f.analysis = t.conns.alloc(), t.analyses.alloc()
 	}
 	t.judgeOpening(f, seg, at, side)
+}
+
+// number gives the connection that f begins with the packet at its number, or
+// tells who does.
+func (t *tracker) number(f *flow, at statemachine.Moment) {
+	t.ids++
+	if t.opens == nil {
+		f.id = t.ids
+		return
+	}
+	o := opening{when: 2 * t.now.Packet, first: at.Packet, ref: f.id}
+	if t.own {
+		o.when++
+	}
+	t.opens.opened(o)
 }
 
 // wake begins to observe a connection of which so far there was only a SYN.
