@@ -47,6 +47,7 @@ func TestChoose(t *testing.T) {
 				ids = append(ids, c.ID)
 			}
 			slices.Sort(ids)
+			slices.Sort(conns)
 			if !slices.Equal(ids, conns) {
 				t.Errorf("wants %b: connections %v, want %v", wants, ids, conns)
 			}

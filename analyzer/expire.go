@@ -1,6 +1,11 @@
 package analyzer
 
-import "github.com/tcpstate/tcpstate/statemachine"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
 
 // endReason says why a connection's record is written.
 type endReason uint8
@@ -86,18 +91,52 @@ func (t *tracker) end(i uint32, why endReason) {
 	t.table.remove(i)
 }
 
-// endAll finishes all connections at the end of the input, the longest idle of
-// each list first. After each it calls flush.
+// endAll finishes all connections at the end of the input. From time to time
+// it calls flush.
 func (t *tracker) endAll(flush func() error) error {
+	t.endContested()
+	for more := true; more; {
+		if err := flush(); err != nil {
+			return err
+		}
+		more = t.endSome(1)
+	}
+	return flush()
+}
+
+// endContested ends, once the input is over, the connections whose four-tuple
+// another one may claim, in the order in which those began: they are the only
+// ones whose end opens another.
+func (t *tracker) endContested() {
+	t.own = true // whoever had the last packet
+	var contested []uint32
 	for list := range t.table.lists {
-		for i := t.table.lists[list].head; i != 0; i = t.table.lists[list].head {
-			t.end(i, endInput)
-			if err := flush(); err != nil {
-				return err
+		for i := t.table.lists[list].head; i != 0; i = t.table.flows.at(i).next {
+			if f := t.table.flows.at(i); f.held != 0 && !f.alone() {
+				contested = append(contested, i)
 			}
 		}
 	}
-	return nil
+	began := func(i uint32) uint64 { return t.helds.at(t.table.flows.at(i).held).At.Packet }
+	slices.SortFunc(contested, func(a, b uint32) int { return cmp.Compare(began(a), began(b)) })
+	for _, i := range contested {
+		t.end(i, endInput)
+	}
+}
+
+// endSome ends up to n connections, the longest idle of each list first, and
+// reports whether there may be more.
+func (t *tracker) endSome(n int) bool {
+	for list := range t.table.lists {
+		for i := t.table.lists[list].head; i != 0; i = t.table.lists[list].head {
+			if n == 0 {
+				return true
+			}
+			t.end(i, endInput)
+			n--
+		}
+	}
+	return false
 }
 
 // finish settles the connection and hands out its record.

@@ -183,6 +183,7 @@ func TestCodersRoundTrip(t *testing.T) {
 		c := coder{}
 		a.code(&c)
 		b.code(&coder{b: c.b, reading: true})
+		b.id = a.id // the spool's key
 		if a != b {
 			t.Fatalf("record\n%+v\n%+v", a, b)
 		}
@@ -195,7 +196,7 @@ func TestCodersRoundTrip(t *testing.T) {
 		}
 		c = coder{}
 		n.code(&c)
-		m := Note{Packet: n.Packet}
+		m := Note{Packet: n.Packet, Conn: n.Conn}
 		m.code(&coder{b: c.b, reading: true})
 		if n != m {
 			t.Fatalf("note\n%+v\n%+v", n, m)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"strings"
 	"testing"
@@ -169,7 +170,9 @@ func (s *transcript) Connection(c *Connection) error {
 	if s.capture != nil {
 		s.late = true
 	}
-	s.conns = append(s.conns, *c)
+	kept := *c
+	kept.Findings = maps.Clone(c.Findings)
+	s.conns = append(s.conns, kept)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/tcpstate/tcpstate/statemachine"
@@ -23,18 +24,6 @@ func noteRank(n *Note) uint64 {
 // rankBits is how many bits of a note's key the rank takes.
 const rankBits = 2
 
-// noteSpool keeps notes until their packets come by again.
-type noteSpool struct {
-	*spool
-	c coder
-}
-
-func (s *noteSpool) take(n *Note) {
-	s.c = coder{b: s.c.b[:0]}
-	n.code(&s.c)
-	s.add(n.Packet<<rankBits|noteRank(n), s.c.b)
-}
-
 // noteCursor gives the notes of a spool back, packet by packet.
 type noteCursor struct {
 	*cursor
@@ -49,16 +38,31 @@ func (c *noteCursor) upTo(packet uint64) []Note {
 	for {
 		key, item, ok := c.peek()
 		if !ok || key>>rankBits > packet {
-			return c.notes
+			return ordered(c.notes)
 		}
 		c.notes = append(c.notes, Note{Packet: key >> rankBits})
-		last := len(c.notes) - 1
-		c.notes[last].code(&coder{b: item, reading: true})
-		if !c.only.has(c.notes[last].Conn) {
-			c.notes = c.notes[:last]
+		n := &c.notes[len(c.notes)-1]
+		code := coder{b: item, reading: true}
+		number(&code, &n.Conn)
+		if c.only.has(n.Conn) {
+			n.code(&code)
+		} else {
+			c.notes = c.notes[:len(c.notes)-1]
 		}
 		c.advance()
 	}
+}
+
+// ordered puts notes of the same packet and rank in the order of their
+// connections' numbers, which is all that workers leave open.
+func ordered(notes []Note) []Note {
+	compare := func(a, b Note) int {
+		return cmp.Or(cmp.Compare(a.Packet, b.Packet), cmp.Compare(noteRank(&a), noteRank(&b)), cmp.Compare(a.Conn, b.Conn))
+	}
+	if len(notes) > 1 && !slices.IsSortedFunc(notes, compare) {
+		slices.SortStableFunc(notes, compare)
+	}
+	return notes
 }
 
 // next returns the notes of the next packet that has any, and false when
@@ -85,9 +89,9 @@ func (b *noteBuffer) flush() []Note {
 	return n
 }
 
-// code writes or reads all of a note but Packet, which must be set before.
+// code writes or reads all of a note but Conn and Packet, which must be set
+// before.
 func (n *Note) code(c *coder) {
-	number(c, &n.Conn)
 	number(c, &n.Kind)
 	n.codeEnds(c)
 	if n.Kind == FindingNote {

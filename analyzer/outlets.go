@@ -17,12 +17,6 @@ func (s *recordSpool) take(r *record) {
 		r.code(&s.c)
 		s.records.add(uint64(r.id), s.c.b)
 	}
-	if s.starts != nil {
-		st := start{id: r.id, lowIsClient: r.lowIsClient, from: r.from, last: r.last.Packet}
-		s.c = coder{b: s.c.b[:0]}
-		st.code(&s.c)
-		s.starts.add(r.first.Packet, s.c.b)
-	}
 }
 
 // deliver gives the records to the sink, ordered by number.
@@ -36,16 +30,17 @@ func (s *recordSpool) each(fn func(*Connection) error) error {
 	var r record
 	var c Connection
 	for {
-		_, item, ok := cur.peek()
+		id, item, ok := cur.peek()
 		if !ok {
 			return cur.err
 		}
 		r.code(&coder{b: item, reading: true})
+		r.id = uint32(id)
 		cur.advance()
 		if !s.chosen.has(r.id) {
 			continue
 		}
-		r.fill(&c)
+		r.fill(&c, nil)
 		if err := fn(&c); err != nil {
 			return err
 		}
@@ -95,35 +90,32 @@ func (s *connSet) has(id uint32) bool {
 }
 
 // close removes the temporary files.
+// It is allowed on nil.
 func (s *recordSpool) close() {
+	if s == nil {
+		return
+	}
 	s.records.close()
 	s.starts.close()
 }
 
-// recordStream gives records to the sink as they come, or, where notes are
-// given as they come too, behind them.
+// recordStream gives records to the sink as they come, behind the notes that
+// come with them.
 type recordStream struct {
 	sink  Sink
 	pick  func(*Connection) (bool, error) // nil: all
 	c     Connection
 	err   error
-	delay bool // until release
 	queue []record
 }
 
-func (s *recordStream) take(r *record) {
-	if s.delay {
-		s.queue = append(s.queue, *r)
-		return
-	}
-	s.give(r)
-}
+func (s *recordStream) take(r *record) { s.queue = append(s.queue, *r) }
 
 func (s *recordStream) give(r *record) {
 	if s.err != nil {
 		return
 	}
-	r.fill(&s.c)
+	r.fill(&s.c, nil)
 	ok := true
 	if s.pick != nil {
 		ok, s.err = s.pick(&s.c)
@@ -133,7 +125,7 @@ func (s *recordStream) give(r *record) {
 	}
 }
 
-// release gives the records that were delayed, and returns what went wrong so
+// release gives the records that wait, and returns what went wrong so
 // far.
 func (s *recordStream) release() error {
 	for i := range s.queue {
@@ -143,31 +135,44 @@ func (s *recordStream) release() error {
 	return s.err
 }
 
-// outlets builds what the options ask for: where records go, the spool behind
-// it (nil for a stream), and how to learn of failures once the notes are given.
+// outlets builds what a run in one pass needs: where records go, the spool
+// behind it (nil for a stream), and how to learn of failures once the notes are
+// given.
 func (o *Options) outlets(sink Sink) (recordTaker, *recordSpool, func() error) {
-	replay := !o.OnePass && o.wants(WantPackets)
-	// In two passes the notes wait until the connections are chosen.
-	waits := o.Choose != nil && !o.OnePass && o.wants(WantNotes)
-	if o.AnyOrder && !replay && !waits && o.wants(WantConnections) {
-		s := &recordStream{sink: sink, pick: o.Choose, delay: o.OnePass}
+	spools := o.spools()
+	switch {
+	case spools != nil && spools.records != nil:
+		return spools, spools, spools.failure
+	case o.wants(WantConnections):
+		s := &recordStream{sink: sink, pick: o.Choose}
 		return s, nil, s.release
 	}
+	return nil, nil, func() error { return nil }
+}
+
+// spools returns the spools that a run needs for its records; nil when it needs
+// none.
+func (o *Options) spools() *recordSpool {
+	replay := !o.OnePass && o.wants(WantPackets)
+	// In two passes the notes wait until the connections are chosen.
+	waits := o.Choose != nil && !o.OnePass && (replay || o.wants(WantNotes))
 	s := &recordSpool{pick: o.Choose}
-	if o.wants(WantConnections) || waits || replay && o.Choose != nil {
+	if waits || o.wants(WantConnections) && (replay || !o.AnyOrder) {
 		s.records = newSpool(o.SpoolLimit, o.TempDir)
 	}
 	if replay {
 		s.starts = newSpool(o.SpoolLimit, o.TempDir)
 	}
 	if s.records == nil && s.starts == nil {
-		return nil, nil, func() error { return nil }
+		return nil
 	}
-	return s, s, func() error { return errors.Join(s.records.failure(), s.starts.failure()) }
+	return s
 }
 
+func (s *recordSpool) failure() error { return errors.Join(s.records.failure(), s.starts.failure()) }
+
 // conclude gives the sink what comes after the last packet.
-func conclude(r *reader, t *tracker, records *recordSpool, sink Sink, wants func(Wants) bool) error {
+func conclude(r *reader, connections uint32, evicted uint64, records *recordSpool, sink Sink, wants func(Wants) bool) error {
 	if records != nil && records.records != nil && wants(WantConnections) {
 		if err := records.choose(); err != nil {
 			return err
@@ -176,8 +181,8 @@ func conclude(r *reader, t *tracker, records *recordSpool, sink Sink, wants func
 			return err
 		}
 	}
-	r.capture.Connections = uint64(t.ids)
-	r.capture.Evicted = t.evicted
+	r.capture.Connections = uint64(connections)
+	r.capture.Evicted = evicted
 	if err := sink.Capture(&r.capture); err != nil {
 		return err
 	}

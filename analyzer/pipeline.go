@@ -46,6 +46,10 @@ type Options struct {
 	// Idle is how long a connection that is not closing may be silent before
 	// it is written out; for ever when 0. What comes later counts as a new one.
 	Idle time.Duration
+	// Workers is how many goroutines follow connections in the first of two
+	// passes, besides the one that reads; as many as there are processors when
+	// 0. The results do not depend on it.
+	Workers int
 	// SpoolLimit bounds each of the at most three spools of a run in memory,
 	// in octets; beyond it they use temporary files. 64 MiB when 0.
 	SpoolLimit int
@@ -199,7 +203,8 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 			f, side, reading := t.observe(p)
 			o = Observation{Conn: f.id, Side: side, Reading: reading, Notes: buffer.flush()}
 		} else if p.ICMP.Quotes {
-			t.icmp(p)
+			t.item.set(p, t.table.seed)
+			t.icmp(&t.item)
 			o.Notes = buffer.flush()
 		}
 		if opt.wants(WantPackets) && p.HasTCP {
@@ -226,7 +231,7 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 	if err != nil {
 		return err
 	}
-	return conclude(r, t, records, sink, opt.wants)
+	return conclude(r, t.ids, t.evicted, records, sink, opt.wants)
 }
 
 // giveNotes gives the sink notes without a packet.
@@ -244,51 +249,41 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 		return err
 	}
 	r := &reader{src: src}
-	var notes noteTaker
-	var spooled *noteSpool
+	var notes *spool
 	if opt.wants(WantNotes) {
-		spooled = &noteSpool{spool: newSpool(opt.SpoolLimit, opt.TempDir)}
-		notes = spooled
-		defer spooled.close()
+		notes = newSpool(opt.SpoolLimit, opt.TempDir)
+		defer notes.close()
 	}
-	taker, records, failed := opt.outlets(sink)
-	if records != nil {
-		defer records.close()
-	}
-	t := newTracker(opt, notes, taker)
+	records := opt.spools()
+	defer records.close()
+	c := newCollector(opt, sink, notes, records)
 	err = r.each(ctx, func(p *Packet) error {
-		switch {
-		case p.Skip == NotSkipped:
-			t.observe(p)
-		case p.ICMP.Quotes:
-			t.icmp(p)
+		if p.Skip == NotSkipped || p.ICMP.Quotes {
+			return c.observe(p)
 		}
-		return failed()
+		return nil
 	})
 	r.close()
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.finish()
 	}
-	if err := t.endAll(failed); err != nil {
+	c.close()
+	if err != nil {
 		return err
 	}
 	if err := records.choose(); err != nil {
 		return err
 	}
-	if err := second(ctx, opt, open, sink, r.capture.Packets, spooled, records); err != nil {
+	if err := second(ctx, opt, open, sink, r.capture.Packets, notes, records); err != nil {
 		return err
 	}
-	return conclude(r, t, records, sink, opt.wants)
+	return conclude(r, c.ids, c.evicted(), records, sink, opt.wants)
 }
 
 // second delivers packets and notes after the first pass, those of the chosen
 // connections.
-func second(ctx context.Context, opt *Options, open func() (Source, error), sink Sink, packets uint64, spooled *noteSpool, records *recordSpool) error {
-	var spool *spool
-	if spooled != nil {
-		spool = spooled.spool
-	}
-	notes := &noteCursor{cursor: spool.cursor(), only: records.picked()}
+func second(ctx context.Context, opt *Options, open func() (Source, error), sink Sink, packets uint64, spooled *spool, records *recordSpool) error {
+	notes := &noteCursor{cursor: spooled.cursor(), only: records.picked()}
 	if opt.wants(WantPackets) {
 		if err := replayAll(ctx, open, sink, packets, notes, records.starts.cursor()); err != nil {
 			return err

@@ -102,3 +102,47 @@ func TestLoneSYNs(t *testing.T) {
 		t.Errorf("two SYNs: %s", out.conns[5].Detail)
 	}
 }
+
+// However many workers there are, a run says the same.
+func TestWorkers(t *testing.T) {
+	forms := []Options{
+		{Wants: wantAll}, {Wants: WantNotes}, {Wants: WantConnections}, {Wants: WantConnections, AnyOrder: true},
+		{Wants: wantAll, Idle: 30 * time.Second},
+	}
+	for seed := range uint64(12) {
+		s := noise(seed, 2000)
+		for k := range 5 { // and ordinary connections, so that each worker has some
+			for i := range 40 {
+				c := s.talk(fmt.Sprintf("10.1.%d.%d:%d", k, i, 2000+i), "10.2.0.1:80")
+				c.handshake()
+				c.data()
+				if i%3 != 0 {
+					c.clientCloses()
+				}
+			}
+			s.wait(time.Duration(seed%3) * time.Minute)
+		}
+		for _, opt := range forms {
+			opt.Workers = 1
+			want := s.run(t, opt)
+			for _, opt.Workers = range []int{2, 3, 8} {
+				got := s.run(t, opt)
+				byID := func(a, b Connection) int { return int(a.ID) - int(b.ID) }
+				if opt.AnyOrder {
+					slices.SortFunc(want.conns, byID)
+					slices.SortFunc(got.conns, byID)
+				}
+				if !slices.Equal(got.lines, want.lines) || fmt.Sprint(got.conns) != fmt.Sprint(want.conns) ||
+					fmt.Sprint(*got.capture) != fmt.Sprint(*want.capture) {
+					for i := range min(len(got.lines), len(want.lines)) {
+						if got.lines[i] != want.lines[i] {
+							t.Logf("line %d: %s, want %s", i, got.lines[i], want.lines[i])
+							break
+						}
+					}
+					t.Fatalf("seed %d, %+v: not what one worker says", seed, opt)
+				}
+			}
+		}
+	}
+}

@@ -51,8 +51,9 @@ func (t *tracker) fillRecord(f *flow, why endReason) {
 	}
 }
 
-// fill makes c the connection of the record.
-func (r *record) fill(c *Connection) {
+// fill makes c the connection of the record. The findings go into spare,
+// cleared, unless it is nil; fill returns what may be the next spare.
+func (r *record) fill(c *Connection, spare map[statemachine.Code]int) map[statemachine.Code]int {
 	*c = Connection{
 		ID: r.id, Role: r.role, First: r.first, Last: r.last, Evicted: r.why == endEvicted || r.why == endIdle,
 		RTTClient: r.half[statemachine.Client], RTTServer: r.half[statemachine.Server],
@@ -70,11 +71,16 @@ func (r *record) fill(c *Connection) {
 			continue
 		}
 		if c.Findings == nil {
-			c.Findings = make(map[statemachine.Code]int)
+			if spare == nil {
+				spare = make(map[statemachine.Code]int)
+			}
+			clear(spare)
+			c.Findings = spare
 		}
 		c.Findings[statemachine.Code(code)] = int(n)
 	}
 	c.Verdict, c.Detail = judge(r)
+	return spare
 }
 
 // code writes the key, addresses of IPv4 in their four octets.
@@ -94,13 +100,12 @@ func (k *flowKey) code(c *coder) {
 	}
 }
 
-// code writes or reads the record.
+// code writes or reads the record without its number.
 func (r *record) code(c *coder) {
 	if c.reading {
 		*r = record{}
 	}
 	r.key.code(c)
-	number(c, &r.id)
 	flag(c, &r.lowIsClient)
 	number(c, &r.role)
 	number(c, &r.why)

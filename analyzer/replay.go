@@ -12,8 +12,8 @@ type start struct {
 	from, last  uint64 // see flow.from; last packet
 }
 
+// code writes or reads all but the connection's number.
 func (s *start) code(c *coder) {
-	number(c, &s.id)
 	flag(c, &s.lowIsClient)
 	number(c, &s.from)
 	number(c, &s.last)
@@ -81,7 +81,9 @@ func (v *replay) startAt(packet uint64) (s start, ok bool) {
 	if !ok || key != packet {
 		return s, false
 	}
-	s.code(&coder{b: item, reading: true})
+	c := &coder{b: item, reading: true}
+	number(c, &s.id)
+	s.code(c)
 	v.starts.advance()
 	return s, true
 }

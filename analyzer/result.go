@@ -137,7 +137,7 @@ type Sink interface {
 	// Packet takes one TCP packet, or the notes of one packet without the
 	// packet. The observation is valid during the call.
 	Packet(o *Observation) error
-	// Connection takes a connection's record.
+	// Connection takes a connection's record, which is valid during the call.
 	Connection(c *Connection) error
 	// Capture takes the capture's record; it is the last call.
 	Capture(c *Capture) error

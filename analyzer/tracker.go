@@ -26,14 +26,6 @@ type opening struct {
 	id    uint32 // its number, once it is given
 }
 
-// before reports that o is numbered before p.
-func (o *opening) before(p *opening) bool {
-	if o.when != p.when {
-		return o.when < p.when
-	}
-	return o.first < p.first
-}
-
 // item is what a tracker needs to know of a packet with a whole segment, or of
 // an ICMP error.
 type item struct {
@@ -41,7 +33,6 @@ type item struct {
 	key             flowKey
 	hash            uint32 // of the key
 	capLen, wireLen uint32
-	shard           uint8 // whose share the four-tuple is
 	fromLow         bool
 	cut             bool // captured without the segment's end
 	overlap         bool // fragments of it overlapped
@@ -55,7 +46,11 @@ func (it *item) set(p *Packet, seed hashSeed) {
 	it.key, it.fromLow = keyOf(p.Src, p.Dst, p.Tunnel)
 	it.hash = it.key.hash(seed)
 	it.capLen, it.wireLen, it.cut = p.CapLen, p.WireLen, p.SegOff+p.SegLen > len(p.Frame)
-	it.overlap, it.icmp, it.seg = p.Overlap, p.ICMP, p.Segment
+	it.overlap, it.seg = p.Overlap, p.Segment
+	it.icmp = ICMPError{}
+	if p.Skip != NotSkipped {
+		it.icmp = p.ICMP
+	}
 }
 
 // tracker knows all live connections and feeds their segments to the state

@@ -1,0 +1,247 @@
+package analyzer
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// collector gives the connections of the workers their numbers and puts what
+// is said of them where it belongs. It runs in the goroutine that reads.
+type collector struct {
+	workers []*worker
+	stop    chan struct{}
+	done    sync.WaitGroup
+	rest    chan *saying
+	closed  bool // no batch comes any more
+	seed    hashSeed
+
+	batch  *batch
+	free   []*batch
+	flying []*batch // given to the workers, the oldest first
+	got    []*saying
+
+	notes   *spool
+	records *spool
+	starts  *spool
+	sink    Sink                            // for records in any order, else nil
+	pick    func(*Connection) (bool, error) // which of those are wanted; nil: all
+	err     error
+
+	ids     uint32
+	order   []*opening // scratch
+	numbers [][]uint32 // by worker: the number of the connection that a flow has now
+	item    []byte     // scratch
+}
+
+// newCollector starts the workers of a run.
+func newCollector(opt *Options, sink Sink, notes *spool, spools *recordSpool) *collector {
+	n := opt.workers()
+	c := &collector{
+		stop: make(chan struct{}), rest: make(chan *saying, n), seed: newHashSeed(), batch: newBatch(),
+		notes: notes, got: make([]*saying, n), numbers: make([][]uint32, n),
+	}
+	var wants sayings
+	if spools != nil {
+		c.records, c.starts = spools.records, spools.starts
+		wants.records, wants.starts = spools.records != nil, spools.starts != nil
+	} else if opt.wants(WantConnections) {
+		c.sink, c.pick, wants.filled = sink, opt.Choose, true
+	}
+	for i := range n {
+		w := newWorker(opt, uint8(i), c.seed, wants, c.rest)
+		c.workers = append(c.workers, w)
+		c.done.Add(1)
+		go func() {
+			defer c.done.Done()
+			w.work(c.stop)
+		}()
+	}
+	return c
+}
+
+// workers returns how many workers a run has. Limits look at all connections,
+// so they need a single one.
+func (o *Options) workers() int {
+	n := o.Workers
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	if o.MaxConnections > 0 || o.Idle > 0 {
+		n = 1
+	}
+	return min(n, maxWorkers)
+}
+
+// observe takes one packet with a whole segment. It returns what went wrong so
+// far.
+func (c *collector) observe(p *Packet) error {
+	c.batch.add(p, c.seed, len(c.workers))
+	if !c.batch.full() {
+		return nil
+	}
+	c.send()
+	return c.failure()
+}
+
+// send gives the batch to all workers.
+func (c *collector) send() {
+	if len(c.flying) == batchesAhead {
+		c.land()
+	}
+	for _, w := range c.workers {
+		w.in <- c.batch
+	}
+	c.flying = append(c.flying, c.batch)
+	if n := len(c.free); n > 0 {
+		c.batch, c.free = c.free[n-1], c.free[:n-1]
+		c.batch.reset()
+		return
+	}
+	c.batch = newBatch()
+}
+
+// land takes what the workers say of the oldest batch.
+func (c *collector) land() {
+	c.collect()
+	c.free = append(c.free, c.flying[0])
+	c.flying = append(c.flying[:0], c.flying[1:]...)
+}
+
+// collect takes the next saying of each worker.
+func (c *collector) collect() {
+	for i, w := range c.workers {
+		c.got[i] = <-w.out
+	}
+	c.enumerate()
+	for i, s := range c.got {
+		c.deliver(i, s)
+		c.workers[i].free <- s
+	}
+}
+
+// enumerate gives numbers to the connections that were recognised, in order.
+func (c *collector) enumerate() {
+	c.order = c.order[:0]
+	for _, s := range c.got {
+		for i := range s.opens {
+			c.order = append(c.order, &s.opens[i])
+		}
+	}
+	slices.SortFunc(c.order, func(a, b *opening) int {
+		if a.when != b.when {
+			return cmp.Compare(a.when, b.when)
+		}
+		return cmp.Compare(a.first, b.first)
+	})
+	for _, o := range c.order {
+		c.ids++
+		o.id = c.ids
+	}
+}
+
+// deliver puts the events of worker i where they belong.
+func (c *collector) deliver(i int, s *saying) {
+	opens, filled, items := s.opens, s.filled, s.items
+	for k := range s.events {
+		e := &s.events[k]
+		if e.kind == openEvent {
+			c.renumber(i, opens[0].ref, opens[0].id)
+			opens = opens[1:]
+			continue
+		}
+		id := c.numbers[i][e.ref]
+		item := items[:e.size]
+		items = items[e.size:]
+		switch e.kind {
+		case noteEvent:
+			c.item = append(binary.AppendUvarint(c.item[:0], uint64(id)), item...)
+			c.notes.add(e.key, c.item)
+		case recordEvent:
+			c.records.add(uint64(id), item)
+		case startEvent:
+			c.item = append(binary.AppendUvarint(c.item[:0], uint64(id)), item...)
+			c.starts.add(e.key, c.item)
+		case filledEvent:
+			filled[0].ID = id
+			c.give(&filled[0])
+			filled = filled[1:]
+		case openEvent:
+		}
+	}
+}
+
+// give gives a connection to the sink, if it is wanted.
+func (c *collector) give(conn *Connection) {
+	ok := c.err == nil
+	if ok && c.pick != nil {
+		ok, c.err = c.pick(conn)
+	}
+	if ok && c.err == nil {
+		c.err = c.sink.Connection(conn)
+	}
+}
+
+// renumber notes that the flow with index ref of worker i has another
+// connection now.
+func (c *collector) renumber(i int, ref, id uint32) {
+	for uint32(len(c.numbers[i])) <= ref {
+		c.numbers[i] = append(c.numbers[i], 0)
+	}
+	c.numbers[i][ref] = id
+}
+
+// finish takes the last batch and all that the end of the input brings.
+func (c *collector) finish() error {
+	if len(c.batch.items) > 0 {
+		c.send()
+	}
+	for len(c.flying) > 0 {
+		c.land()
+	}
+	c.shut()
+	c.collect()
+	go func() {
+		c.done.Wait()
+		close(c.rest)
+	}()
+	for s := range c.rest {
+		i := int(s.shard)
+		c.deliver(i, s)
+		c.workers[i].free <- s
+	}
+	return c.failure()
+}
+
+// shut tells the workers that no batch comes any more.
+func (c *collector) shut() {
+	if !c.closed {
+		c.closed = true
+		for _, w := range c.workers {
+			close(w.in)
+		}
+	}
+}
+
+// close makes the workers leave, wherever they are.
+func (c *collector) close() {
+	close(c.stop)
+	c.shut()
+	c.done.Wait()
+}
+
+// failure returns what went wrong so far.
+func (c *collector) failure() error {
+	return errors.Join(c.err, c.notes.failure(), c.records.failure(), c.starts.failure())
+}
+
+// evicted returns how many connections were written out early.
+func (c *collector) evicted() (n uint64) {
+	for _, w := range c.workers {
+		n += w.tracker.evicted
+	}
+	return n
+}
