@@ -335,11 +335,28 @@ func (o *analyzeOptions) open() (io.Writer, func() error, error) {
 	if o.output == "" {
 		return o.streams.out, func() error { return nil }, nil
 	}
-	f, err := os.Create(o.output)
+	f, err := create("--output", o.output, o.files)
 	if err != nil {
-		return nil, nil, &exitError{code: exitInput, lines: []string{"cannot write " + plainPathError(err)}}
+		return nil, nil, err
 	}
 	return f, f.Close, nil
+}
+
+// create makes the file that flag names, which must be none of the inputs: a
+// capture is not lost to a slip of the hand.
+func create(flag, name string, inputs []string) (*os.File, error) {
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+		for _, input := range inputs {
+			if in, err := os.Stat(input); err == nil && os.SameFile(info, in) {
+				return nil, &usageError{text: flag + " would overwrite the input " + quote(input)}
+			}
+		}
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, &exitError{code: exitInput, lines: []string{"cannot write " + plainPathError(err)}}
+	}
+	return f, nil
 }
 
 // plainPathError returns "NAME: reason" for errors of opening files.

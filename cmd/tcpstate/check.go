@@ -110,7 +110,7 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 	if o.update && o.expect != "" && len(captures) > 1 {
 		return &usageError{text: "--update with --expect goes with one capture only", hint: "without --expect each capture gets its own file"}
 	}
-	outs, err := o.open(color)
+	outs, err := o.open(color, captures)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ type outputs struct {
 
 // open makes the outputs: the list for people, those of --report, and in a
 // GitHub workflow the annotations and the job's summary.
-func (o *checkOptions) open(color bool) (*outputs, error) {
+func (o *checkOptions) open(color bool, captures []string) (*outputs, error) {
 	outs := &outputs{}
 	var toStdout, annotated bool
 	for _, spec := range o.reports {
@@ -180,9 +180,9 @@ func (o *checkOptions) open(color bool) (*outputs, error) {
 			outs.writers = append(outs.writers, output.New(form, o.streams.out))
 			continue
 		}
-		f, err := os.Create(file)
+		f, err := create("--report", file, captures)
 		if err != nil {
-			return nil, &exitError{code: exitInput, lines: []string{"cannot write " + plainPathError(err)}}
+			return nil, err
 		}
 		outs.files = append(outs.files, f)
 		outs.writers = append(outs.writers, output.New(form, f))

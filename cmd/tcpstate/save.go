@@ -35,16 +35,9 @@ func newSaver(name, output string, inputs []string) (*saver, error) {
 	if output != "" && filepath.Clean(output) == filepath.Clean(name) {
 		return nil, &usageError{text: "--save-pcap and --output name the same file"}
 	}
-	if info, err := os.Stat(name); err == nil {
-		for _, input := range inputs {
-			if in, err := os.Stat(input); err == nil && os.SameFile(info, in) {
-				return nil, &usageError{text: "--save-pcap would overwrite the input " + quote(input)}
-			}
-		}
-	}
-	f, err := os.Create(name)
+	f, err := create("--save-pcap", name, inputs)
 	if err != nil {
-		return nil, &exitError{code: exitInput, lines: []string{"cannot write " + plainPathError(err)}}
+		return nil, err
 	}
 	ext := strings.ToLower(filepath.Ext(name))
 	return &saver{name: name, file: f, pcapng: ext == ".pcapng" || ext == ".ntar"}, nil
