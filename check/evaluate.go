@@ -106,7 +106,7 @@ func Unmet(results []Result) []Result {
 // not.
 func ExpectationsPath(capture string) string {
 	base := capture
-	for _, packed := range []string{".gz", ".zst"} {
+	for _, packed := range packings() {
 		base = strings.TrimSuffix(base, packed)
 	}
 	for _, ext := range captureExtensions() {
@@ -115,8 +115,14 @@ func ExpectationsPath(capture string) string {
 			break
 		}
 	}
-	return base + ".expect.yaml"
+	return base + expectSuffix
 }
+
+// expectSuffix ends the names of files of expectations.
+const expectSuffix = ".expect.yaml"
+
+// packings are the endings of packed captures.
+func packings() []string { return []string{".gz", ".zst"} }
 
 // captureExtensions are the endings by which directories are searched.
 func captureExtensions() []string { return []string{".pcapng", ".pcap", ".cap"} }

@@ -9,7 +9,7 @@ import (
 )
 
 // Find returns the captures that the arguments stand for: files as they are,
-// the captures below a directory in the order of their names, and patterns
+// the capture beside a file of expectations, the captures below a directory in the order of their names, and patterns
 // (as of path/filepath.Match) that no file is called by.
 func Find(args []string) ([]string, error) {
 	var out []string
@@ -28,6 +28,8 @@ func find(arg string) ([]string, error) {
 	switch {
 	case err == nil && info.IsDir():
 		return below(arg)
+	case err == nil && strings.HasSuffix(arg, expectSuffix):
+		return beside(arg)
 	case err == nil:
 		return []string{arg}, nil
 	case strings.ContainsAny(arg, "*?["):
@@ -37,7 +39,7 @@ func find(arg string) ([]string, error) {
 		}
 		var out []string
 		for _, f := range list {
-			if !strings.HasSuffix(f, ".expect.yaml") {
+			if !strings.HasSuffix(f, expectSuffix) {
 				out = append(out, f)
 			}
 		}
@@ -47,6 +49,23 @@ func find(arg string) ([]string, error) {
 		return nil, fmt.Errorf("%s: no file matches", arg)
 	}
 	return nil, fmt.Errorf("%s: %s", arg, plainReason(err))
+}
+
+// beside returns the captures that a file of expectations belongs to.
+func beside(expect string) ([]string, error) {
+	base := strings.TrimSuffix(expect, expectSuffix)
+	var out []string
+	for _, ext := range captureExtensions() {
+		for _, packed := range append([]string{""}, packings()...) {
+			if _, err := os.Stat(base + ext + packed); err == nil {
+				out = append(out, base+ext+packed)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s: no capture beside these expectations", expect)
+	}
+	return out, nil
 }
 
 // below returns the captures in a directory and those under it.
@@ -65,7 +84,10 @@ func below(dir string) ([]string, error) {
 }
 
 func isCapture(path string) bool {
-	name := strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".zst")
+	name := path
+	for _, packed := range packings() {
+		name = strings.TrimSuffix(name, packed)
+	}
 	for _, ext := range captureExtensions() {
 		if strings.HasSuffix(name, ext) {
 			return true
