@@ -102,7 +102,7 @@ func (r *record) closed(v Verdict, s string) (Verdict, string) {
 	}
 	for side := range statemachine.Side(2) {
 		e := &r.ends[side]
-		if e.state == statemachine.Closed && e.sure <= statemachine.Presumed {
+		if e.state == statemachine.Closed && e.sure <= statemachine.Presumed && r.facts.did[side]&timeWaited == 0 {
 			s += fmt.Sprintf("; the last ACK presumably reached the %s", side)
 		}
 	}
@@ -134,7 +134,8 @@ func (r *record) judgeHalfClose(side statemachine.Side) (Verdict, string) {
 func (r *record) judgeOpening() (Verdict, string) {
 	x := &r.facts
 	for side := range statemachine.Side(2) {
-		if x.did[side]&lostState != 0 {
+		// An end that answers a new SYN with a SYN-ACK had lost its state too.
+		if x.did[side]&lostState != 0 && x.did[side.Peer()]&lostState == 0 {
 			return VerdictHalfOpen, fmt.Sprintf("half-open: the %s lost its state, the %s kept it", side, side.Peer())
 		}
 	}

@@ -147,6 +147,11 @@ func TestVerdictsFromFacts(t *testing.T) {
 			r.ends[cl].state, r.ends[sv].state = sm.Closed, sm.CloseWait
 		}, VerdictTimedOut, "timed out: the client gave up in FIN-WAIT-2, the server never closed"},
 		{"lost state", func(r *record) { r.facts.did[sv] |= lostState }, VerdictHalfOpen, "half-open: the server lost its state, the client kept it"},
+		{"both lost state", func(r *record) {
+			r.facts.did[cl] |= lostState | established | acked
+			r.facts.did[sv] |= lostState | established | acked
+			r.why = endReused
+		}, VerdictOpenAtEnd, "open when a new connection took its ports"},
 		{"last ACK open", func(r *record) {
 			r.facts.did[cl] |= sentFIN | closedFirst
 			r.facts.did[sv] |= sentFIN

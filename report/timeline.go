@@ -252,6 +252,10 @@ func (t *timeline) stepDetail(b []byte, n *analyzer.Note, k numbers) []byte {
 	case s.Certainty != statemachine.Presumed || s.Event == statemachine.SendSynchronized:
 	case n.Kind == analyzer.ProvisionalNote:
 		b = append(separate(b, start), "so far"...)
+	case s.Event == statemachine.SendSYN:
+		b = append(separate(b, start), "though its sender refused the answer"...)
+	case s.Event == statemachine.SendRST:
+		b = append(separate(b, start), "though its number or options are unlike its sender's"...)
 	default:
 		b = append(separate(b, start), "nothing speaks against it"...)
 	}
