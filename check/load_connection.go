@@ -51,10 +51,10 @@ func (e *entry) demand(at Position, r rule, write func(any)) {
 
 // fields are what may stand in an item of the list of connections.
 func (e *entry) fields(d *decoder) []field {
-	choice := func(name, what string, known []string, make func([]string) rule) field {
+	choice := func(name, what string, known []string, build func([]string) rule) field {
 		return field{name, func(n *yaml.Node) {
 			if w := d.words(n, what, known); len(w) > 0 {
-				e.demand(d.at(n), make(w), setChoice(n))
+				e.demand(d.at(n), build(w), setChoice(n))
 			}
 		}}
 	}
@@ -145,17 +145,17 @@ func (e *entry) matchFields(d *decoder) []field {
 
 // endFields are what may be demanded of one end.
 func (e *entry) endFields(d *decoder, side statemachine.Side) []field {
-	each := func(name string, make func(statemachine.Side, statemachine.State) rule) field {
+	each := func(name string, build func(statemachine.Side, statemachine.State) rule) field {
 		return field{name, func(n *yaml.Node) {
 			for _, s := range parseStates(d.words(n, "state", allStates())) {
-				e.demand(d.at(n), make(side, s), nil)
+				e.demand(d.at(n), build(side, s), nil)
 			}
 		}}
 	}
-	list := func(name string, make func(statemachine.Side, []statemachine.State) rule, write func(*yaml.Node) func(any)) field {
+	list := func(name string, build func(statemachine.Side, []statemachine.State) rule, write func(*yaml.Node) func(any)) field {
 		return field{name, func(n *yaml.Node) {
 			if w := d.words(n, "state", allStates()); len(w) > 0 {
-				e.demand(d.at(n), make(side, parseStates(w)), write(n))
+				e.demand(d.at(n), build(side, parseStates(w)), write(n))
 			}
 		}}
 	}

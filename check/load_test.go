@@ -199,7 +199,7 @@ func TestUnreadable(t *testing.T) {
 	if r.Err == nil || r.BadExpectations() {
 		t.Errorf("missing: %v", r.Err)
 	}
-	r = checked(t, path, check.Options{Expect: writeFile(t, filepath.Join(dir, "x.yaml"), "versoin: 1")})
+	r = checked(t, path, check.Options{Expect: writeFile(t, filepath.Join(dir, "x.yaml"), "wersion: 1")})
 	if r.Err == nil || !r.BadExpectations() {
 		t.Errorf("mistake in expectations: %v", r.Err)
 	}

@@ -180,6 +180,10 @@ func TestDocumentShowsRealOutput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
 	r.write(t, ".", "login.pcap", open3+talk+`
 C>S F. 111:111(0) ack 321 win 502
@@ -201,7 +205,9 @@ C>S . 112:112(0) ack 331 win 502
 `)
 	report := checked(t, "login.pcap", check.Options{})
 	got := people(t, report)
-	if !strings.Contains(string(doc), "```\n"+got) {
-		t.Errorf("docs/check.md does not show\n%s", got)
+	for name, text := range map[string][]byte{"docs/check.md": doc, "README.md": readme} {
+		if !strings.Contains(string(text), "```\n"+got) {
+			t.Errorf("%s does not show\n%s", name, got)
+		}
 	}
 }

@@ -44,11 +44,6 @@ func closes() []string {
 		string(HalfClosedServer), string(ResetClient), string(ResetServer), string(NoClose)}
 }
 
-// did reports whether a side made a step by one of the events.
-func (c *Connection) did(side statemachine.Side, events ...statemachine.Event) bool {
-	return slices.ContainsFunc(c.Sides[side].Steps, func(s Step) bool { return slices.Contains(events, s.Event) })
-}
-
 // was reports whether a side went into state s.
 func (c *Connection) was(side statemachine.Side, s statemachine.State) bool {
 	return slices.ContainsFunc(c.Sides[side].Steps, func(x Step) bool { return x.To == s })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,7 +93,7 @@ func entry(t *testing.T, program string, env ...string) (out string, outputs str
 	cmd.Dir = dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TCPSTATE=" + fake, "GITHUB_OUTPUT=" + outFile}, env...)
 	text, err := cmd.CombinedOutput()
-	if e, ok := err.(*exec.ExitError); ok {
+	if e := (*exec.ExitError)(nil); errors.As(err, &e) {
 		code = e.ExitCode()
 	} else if err != nil {
 		t.Fatal(err)

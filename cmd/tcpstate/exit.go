@@ -24,8 +24,8 @@ var exitCodes = []struct {
 	meaning string
 }{
 	{exitDone, "done, and every expectation met"},
-	{exitUnmet, "an expectation was not met (check, --fail-on)"},
-	{exitUsage, "the command line is wrong"},
+	{exitUnmet, "an expectation was not met (check, --fail-on), or recordings differ (diff)"},
+	{exitUsage, "the command line is wrong, or a file of expectations"},
 	{exitInput, "input unreadable or damaged part-way, or output not writable; what was readable is reported"},
 	{exitRights, "no rights to capture, or the interface failed"},
 	{exitInterrupted, "interrupted"},
