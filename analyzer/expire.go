@@ -125,18 +125,52 @@ func (t *tracker) endContested() {
 }
 
 // endSome ends up to n connections, the longest idle of each list first, and
-// reports whether there may be more.
+// reports whether there may be more. The table is not kept up: nothing comes
+// after.
 func (t *tracker) endSome(n int) bool {
 	for list := range t.table.lists {
-		for i := t.table.lists[list].head; i != 0; i = t.table.lists[list].head {
+		l := &t.table.lists[list]
+		for l.head != 0 {
 			if n == 0 {
 				return true
 			}
-			t.end(i, endInput)
 			n--
+			f := t.table.flows.at(l.head)
+			l.head = f.next
+			if f.alone() && t.finishAlone(f) {
+				continue
+			}
+			t.finish(f, endInput)
+			t.free(f)
 		}
 	}
 	return false
+}
+
+// finishAlone is finish at the end of the input, and of what the machine would
+// say of a SYN that was all there was: its sender is in SYN-SENT, of its peer
+// nothing is known. It leaves SYNs with anything unusual, and runs that want
+// the steps, to the machine.
+func (t *tracker) finishAlone(f *flow) bool {
+	h := t.helds.at(f.held)
+	const plain = statemachine.SYN | statemachine.ECE | statemachine.CWR | statemachine.PSH
+	if t.notes != nil || f.key.isLand() || h.Segment.Len != 0 || h.Segment.Flags&^plain != 0 {
+		return false
+	}
+	f.last = h.At
+	f.packets[h.Side]++
+	f.facts.sent(h.Side, &h.Segment, f.first.Time, h.At.Time)
+	if t.records == nil {
+		return true
+	}
+	r := &t.record
+	t.beginRecord(f, endInput)
+	r.ends[h.Side] = endRecord{
+		packets: 1, iss: h.Segment.Seq, hasISS: true, state: statemachine.SynSent, sure: statemachine.Witnessed,
+	}
+	r.ends[h.Side.Peer()] = endRecord{state: statemachine.Unknown, sure: statemachine.Uncertain}
+	t.records.take(r)
+	return true
 }
 
 // finish settles the connection and hands out its record.

@@ -29,13 +29,22 @@ type record struct {
 	counts      findingCounts
 }
 
-// fillRecord makes t.record the record of the flow's connection.
-func (t *tracker) fillRecord(f *flow, why endReason) {
-	r := &t.record
-	*r = record{
+// beginRecord makes t.record the record of the flow's connection, but for what
+// machine and analysis know of it.
+func (t *tracker) beginRecord(f *flow, why endReason) {
+	t.record = record{
 		key: f.key, id: f.id, lowIsClient: f.lowIsClient, role: f.role, why: why,
 		first: f.first, last: f.last, from: f.from, until: t.now.Time, facts: f.facts,
 	}
+	if f.counts != 0 {
+		t.record.counts = *t.counts.at(f.counts)
+	}
+}
+
+// fillRecord makes t.record the record of the flow's connection.
+func (t *tracker) fillRecord(f *flow, why endReason) {
+	t.beginRecord(f, why)
+	r := &t.record
 	c, a := t.conns.at(f.conn), t.analyses.at(f.analysis)
 	for side := range statemachine.Side(2) {
 		e := &r.ends[side]
@@ -46,9 +55,6 @@ func (t *tracker) fillRecord(f *flow, why endReason) {
 		e.state, e.sure = c.State(side)
 	}
 	r.half[statemachine.Client], r.half[statemachine.Server] = a.HandshakeRTT()
-	if f.counts != 0 {
-		r.counts = *t.counts.at(f.counts)
-	}
 }
 
 // fill makes c the connection of the record. The findings go into spare,

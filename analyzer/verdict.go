@@ -97,13 +97,13 @@ func (r *record) judgeClose() (Verdict, string) {
 func (r *record) closed(v Verdict, s string) (Verdict, string) {
 	for side := range statemachine.Side(2) {
 		if r.facts.did[side]&timeWaited != 0 {
-			s += fmt.Sprintf("; TIME-WAIT at the %s", side)
+			s += "; TIME-WAIT at the " + side.String()
 		}
 	}
 	for side := range statemachine.Side(2) {
 		e := &r.ends[side]
 		if e.state == statemachine.Closed && e.sure <= statemachine.Presumed && r.facts.did[side]&timeWaited == 0 {
-			s += fmt.Sprintf("; the last ACK presumably reached the %s", side)
+			s += "; the last ACK presumably reached the " + side.String()
 		}
 	}
 	if r.facts.is&begunInMiddle != 0 {
@@ -150,6 +150,8 @@ func (r *record) judgeOpening() (Verdict, string) {
 			return VerdictHalfOpen, "half-open: the handshake was not completed: " + r.states()
 		}
 		return VerdictNone, ""
+	case x.syns[statemachine.Client] == 1 && server.packets == 0:
+		return VerdictUnanswered, "unanswered: 1 SYN, no answer" // a flood has millions
 	case x.syns[statemachine.Client] > 0 && server.packets == 0:
 		return VerdictUnanswered, "unanswered: " + r.attempts() + ", no answer"
 	case x.synacks > 0:
