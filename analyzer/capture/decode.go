@@ -13,7 +13,8 @@ import (
 // gopacket's layers are used by DecodeFromBytes for the fixed headers only. Each
 // is handed a header that it cannot refuse, because its refusals lose packets
 // that can be read: bad or cut options, length 0 of offloaded packets, IPv6
-// extension headers. What follows a fixed header is walked here.
+// extension headers. What follows a fixed header is walked here. Plain packets
+// are read in place (plain.go), with the same result in a third of the time.
 type Decoder struct {
 	eth  layers.Ethernet
 	vlan layers.Dot1Q
@@ -23,6 +24,7 @@ type Decoder struct {
 
 	end       int // where the innermost IP packet ended on the wire, as an offset in the frame
 	fragments fragments
+	slow      bool     // tests: leave nothing to plain
 	padded    bool     // the WLAN header is padded to four octets
 	scratch   [40]byte // a fixed header, mended for gopacket
 	mute      feedback
@@ -40,6 +42,13 @@ func (feedback) SetTruncated() {}
 // survived: p.Skip says what kept a packet from giving a segment.
 func (d *Decoder) Decode(p *analyzer.Packet) {
 	clearDecoded(p)
+	if d.slow || !plain(p) {
+		d.decodeLayers(p)
+	}
+}
+
+// decodeLayers is Decode for what is not plain.
+func (d *Decoder) decodeLayers(p *analyzer.Packet) {
 	defer contain(p)
 	d.end, d.padded = 0, false
 	d.walk(p, linkStep(p.Link), 0)
