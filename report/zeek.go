@@ -1,9 +1,9 @@
 package report
 
 import (
-	"hash/fnv"
+	"encoding/binary"
 	"io"
-	"math/big"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -112,7 +112,7 @@ func appendZeekDate(b []byte, t statemachine.Time) []byte {
 // line writes a connection as a line of tab-separated columns.
 func (z *zeekLog) line(c *zeek.Connection) {
 	b := appendZeekTime(z.out.b, int64(c.Time))
-	b = append(append(append(b, '\t'), zeekUID(c)...), '\t')
+	b = append(appendZeekUID(append(b, '\t'), c), '\t')
 	b = appendZeekEnd(b, &c.Orig)
 	b = appendZeekEnd(b, &c.Resp)
 	b = append(b, "tcp\t-\t"...)
@@ -149,7 +149,8 @@ func (z *zeekLog) object(c *zeek.Connection) {
 	j.open()
 	j.key("ts")
 	j.b = appendZeekTime(j.b, int64(c.Time))
-	j.word("uid", zeekUID(c))
+	j.key("uid")
+	j.b = append(appendZeekUID(append(j.b, '"'), c), '"')
 	j.word("id.orig_h", c.Orig.Addr.Addr().String())
 	j.uint("id.orig_p", uint64(c.Orig.Addr.Port()))
 	j.word("id.resp_h", c.Resp.Addr.Addr().String())
@@ -186,20 +187,30 @@ func appendZeekTime(b []byte, ns int64) []byte {
 	return appendDigits(append(b, '.'), us%1e6, 6)
 }
 
-// zeekUID returns an identifier of Zeek's form. Zeek draws it at random; here
-// it follows from the connection, so that it is the same in every run.
-func zeekUID(c *zeek.Connection) string {
-	h := fnv.New128a()
-	var b []byte
-	b = strconv.AppendInt(b, int64(c.Time), 10)
-	b = strconv.AppendUint(append(b, ' '), c.Serial, 10)
-	b = c.Orig.Addr.AppendTo(append(b, ' '))
-	b = c.Resp.Addr.AppendTo(append(b, ' '))
-	_, _ = h.Write(b) // a hash takes all it is given
-	const length = 17
-	text := new(big.Int).SetBytes(h.Sum(nil)).Text(62)
-	for len(text) < length {
-		text = "0" + text
+// appendZeekUID appends an identifier of Zeek's form. Zeek draws it at random;
+// here it follows from the connection, so that it is the same in every run.
+func appendZeekUID(b []byte, c *zeek.Connection) []byte {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	h := mix(mix(mix(0, uint64(c.Time)), c.Serial), uint64(c.Orig.Addr.Port())<<16|uint64(c.Resp.Addr.Port()))
+	for _, a := range [...]netip.Addr{c.Orig.Addr.Addr(), c.Resp.Addr.Addr()} {
+		octets := a.As16()
+		h = mix(mix(h, binary.BigEndian.Uint64(octets[:8])), binary.BigEndian.Uint64(octets[8:]))
 	}
-	return "C" + text[len(text)-length:]
+	b = append(b, 'C')
+	for range 2 { // 62^10 fits in 64 bits, so the 17 digits take two numbers
+		for n, i := h, 0; i < 10; i++ {
+			b = append(b, digits[n%62])
+			n /= 62
+		}
+		h = mix(h, 1)
+	}
+	return b[:len(b)-3]
+}
+
+// mix adds a number to a hash (the finisher of SplitMix64).
+func mix(h, n uint64) uint64 {
+	h = (h ^ n) + 0x9e3779b97f4a7c15
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
 }

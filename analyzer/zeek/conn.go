@@ -9,7 +9,6 @@ import (
 
 // conn is one connection in Zeek's sense.
 type conn struct {
-	key        tuple
 	serial     uint64 // in the order of first packets
 	ends       [2]endpoint
 	orig, resp *endpoint
@@ -25,9 +24,8 @@ type conn struct {
 	active        bool // not yet finished, refused or given up
 	closeDeferred bool
 	removed       bool
-	closing       bool // timers other than that of the close are off
-	quiet         statemachine.Time
-	quietTimer    uint32 // of the timers of silence the one that counts
+	quiet         statemachine.Time // how long it may be silent
+	timers        timers
 
 	t *Tracker
 }
@@ -63,6 +61,7 @@ func (c *conn) init(t *Tracker, orig, resp netip.AddrPort, at statemachine.Time)
 	c.orig.peer, c.resp.peer = c.resp, c.orig
 	c.orig.orig = true
 	c.orig.stream, c.resp.stream = newStream(), newStream()
+	c.timers = newTimers()
 }
 
 // flip makes the originator the responder.
@@ -303,12 +302,13 @@ func (c *conn) close(e *endpoint) {
 		if e.state == closed {
 			c.active = false
 		}
-		c.closing = true
+		// No other timer counts any more.
+		c.timers.due[attemptTimer], c.timers.due[expireTimer], c.timers.due[closeTimer] = noTimer, noTimer, noTimer
 		c.t.schedule(c, deleteTimer, c.last+closeDelay)
 		return
 	}
 	if e.before != inactive {
-		c.t.schedule(c, expireTimer, c.last+sessionDelay)
+		c.t.schedule(c, closeTimer, c.last+sessionDelay)
 	}
 }
 
@@ -318,6 +318,5 @@ func (c *conn) setQuiet(d statemachine.Time) {
 		return
 	}
 	c.quiet = d
-	c.quietTimer++
 	c.t.schedule(c, quietTimer, c.last+d)
 }

@@ -1,6 +1,7 @@
 package zeek
 
 import (
+	"math"
 	"time"
 
 	"github.com/tcpstate/tcpstate/statemachine"
@@ -33,22 +34,39 @@ type timerKind uint8
 const (
 	attemptTimer timerKind = iota // ends an attempt without answer
 	expireTimer                   // looks whether a half-closed connection has ended
+	closeTimer                    // the same, begun when one end closed
 	quietTimer                    // ends a silent connection
 	deleteTimer                   // ends a closed connection
+	numTimers    = iota
 )
 
-// timer is a pending one; those of equal time fire in the order of their
-// making.
+// noTimer is the due time of a timer that is not set.
+const noTimer = statemachine.Time(math.MaxInt64)
+
+// timers are those of one connection by kind. Only the next of them stands in
+// the tracker's heap; entries that later settings have outdated are passed
+// over.
+type timers struct {
+	due  [numTimers]statemachine.Time
+	next statemachine.Time // due time of the entry in the heap that counts
+}
+
+func newTimers() timers {
+	x := timers{next: noTimer}
+	for i := range x.due {
+		x.due[i] = noTimer
+	}
+	return x
+}
+
+// timer is an entry of the heap.
 type timer struct {
-	due    statemachine.Time
-	serial uint64
-	conn   *conn
-	kind   timerKind
-	mark   uint32 // conn.quietTimer when it was made
+	due  statemachine.Time
+	conn *conn
 }
 
 func (a *timer) before(b *timer) bool {
-	return a.due < b.due || a.due == b.due && a.serial < b.serial
+	return a.due < b.due || a.due == b.due && a.conn.serial < b.conn.serial
 }
 
 // timerHeap has the next timer first.
@@ -69,9 +87,9 @@ func (h *timerHeap) push(t timer) {
 
 func (h *timerHeap) pop() timer {
 	b := *h
-	top, end := b[0], len(b)-1
-	b[0], b[end] = b[end], timer{}
-	b = b[:end]
+	top, last := b[0], len(b)-1
+	b[0], b[last] = b[last], timer{}
+	b = b[:last]
 	*h = b
 	for i := 0; ; {
 		least := i
@@ -90,43 +108,78 @@ func (h *timerHeap) pop() timer {
 
 // schedule sets a timer.
 func (t *Tracker) schedule(c *conn, kind timerKind, due statemachine.Time) {
-	t.timerCount++
-	t.timers.push(timer{due: due, serial: t.timerCount, conn: c, kind: kind, mark: c.quietTimer})
+	c.timers.due[kind] = due
+	if due < c.timers.next {
+		c.timers.next = due
+		t.timers.push(timer{due, c})
+	}
 }
 
-// expire lets fire what is due.
+// expire lets fire what is due, in the order of due times.
 func (t *Tracker) expire() {
-	for len(t.timers) > 0 && t.timers[0].due <= t.now && t.err == nil {
-		if x := t.timers.pop(); !x.conn.removed {
-			t.fire(&x)
+	for t.err == nil {
+		x := t.alone.front()
+		first := noTimer
+		if len(t.timers) > 0 {
+			first = t.timers[0].due
+		}
+		switch {
+		case x != nil && x.at+attemptDelay <= min(first, t.now):
+			t.giveUp(x)
+		case first <= t.now && first != noTimer:
+			if e := t.timers.pop(); !e.conn.removed && e.due == e.conn.timers.next {
+				t.fireAll(e.conn)
+			}
+		default:
+			return
 		}
 	}
 }
 
-func (t *Tracker) fire(x *timer) {
-	c := x.conn
-	switch x.kind {
+// fireAll fires the connection's timers that are due, and sets the next.
+func (t *Tracker) fireAll(c *conn) {
+	for {
+		kind := timerKind(0)
+		for k := range timerKind(numTimers) {
+			if c.timers.due[k] < c.timers.due[kind] {
+				kind = k
+			}
+		}
+		due := c.timers.due[kind]
+		if due > t.now {
+			if c.timers.next = due; due != noTimer {
+				t.timers.push(timer{due, c})
+			}
+			return
+		}
+		c.timers.due[kind] = noTimer
+		if t.fire(c, kind); c.removed {
+			return
+		}
+	}
+}
+
+func (t *Tracker) fire(c *conn, kind timerKind) {
+	switch kind {
 	case deleteTimer:
 		t.remove(c)
 	case attemptTimer:
-		if !c.closing && c.active && (c.orig.state == synSent || c.orig.state == synAckSent) && c.resp.state == inactive {
+		if c.active && (c.orig.state == synSent || c.orig.state == synAckSent) && c.resp.state == inactive {
 			t.remove(c)
 		}
 	case quietTimer:
-		switch {
-		case x.mark != c.quietTimer:
-		case c.last+c.quiet <= t.now:
+		if c.last+c.quiet <= t.now {
 			t.remove(c)
-		default:
-			t.schedule(c, quietTimer, c.last+c.quiet)
+			return
 		}
-	case expireTimer:
+		c.timers.due[kind] = c.last + c.quiet
+	case expireTimer, closeTimer:
 		switch {
-		case c.closing || !c.active:
+		case !c.active:
 		case c.last+linger < t.now && c.over():
 			t.remove(c)
 		default:
-			t.schedule(c, expireTimer, t.now+sessionDelay)
+			c.timers.due[kind] = t.now + sessionDelay
 		}
 	}
 }

@@ -9,37 +9,28 @@ import (
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 
-// tuple names a four-tuple without direction.
-type tuple struct{ low, high netip.AddrPort }
-
-func tupleOf(a, b netip.AddrPort) tuple {
-	if a.Compare(b) <= 0 {
-		return tuple{a, b}
-	}
-	return tuple{b, a}
-}
-
 // tcpHeader is the length of a TCP header without options, in octets.
 const tcpHeader = 20
 
 // Tracker follows connections by Zeek's rules. It is not safe for use by two
 // goroutines.
 type Tracker struct {
-	conns      map[tuple]*conn
-	timers     timerHeap
-	timerCount uint64
-	connCount  uint64
-	now        statemachine.Time // never runs backwards
-	emit       func(*Connection) error
-	out        Connection
-	err        error
+	conns     map[tuple]*conn
+	aloneAt   map[tuple]uint64 // numbers in alone
+	alone     loneQueue
+	timers    timerHeap
+	connCount uint64
+	now       statemachine.Time // never runs backwards
+	emit      func(*Connection) error
+	out       Connection
+	err       error
 }
 
 // NewTracker returns a tracker that hands each connection to emit when Zeek
 // would write its line. The record is valid during the call; an error of emit
 // ends the tracker.
 func NewTracker(emit func(*Connection) error) *Tracker {
-	return &Tracker{conns: make(map[tuple]*conn), emit: emit}
+	return &Tracker{conns: make(map[tuple]*conn), aloneAt: make(map[tuple]uint64), emit: emit}
 }
 
 // Observe takes the next packet of the input. Packets of whose TCP header
@@ -51,14 +42,15 @@ func (t *Tracker) Observe(p *analyzer.Packet) error {
 	if err := t.Advance(p.Time); err != nil {
 		return err
 	}
-	c := t.find(p)
 	header := int(p.Frame[p.SegOff+12]>>4) * 4
-	if header < tcpHeader || header > p.SegLen || header > len(p.Frame)-p.SegOff {
-		return t.err // Zeek opens the connection, but takes nothing of the packet
-	}
+	whole := header >= tcpHeader && header <= p.SegLen && header <= len(p.Frame)-p.SegOff
 	s := segment{
 		flags: p.Segment.Flags, seq: uint32(p.Segment.Seq), ack: uint32(p.Segment.Ack), window: p.Segment.Window,
 		length: p.SegLen - header, captured: captured(p, header), at: p.Time,
+	}
+	c := t.find(p, &s, whole)
+	if c == nil || !whole {
+		return t.err // Zeek opens the connection, but takes nothing of a header that is cut or bad
 	}
 	if c.startsBackwards(&s) {
 		c.turnRound()
@@ -97,25 +89,43 @@ func (t *Tracker) Advance(now statemachine.Time) error {
 }
 
 // find returns the packet's connection, a new one where there is none or where
-// a SYN begins another.
-func (t *Tracker) find(p *analyzer.Packet) *conn {
+// a SYN begins another; nil for a first SYN, which is kept alone.
+func (t *Tracker) find(p *analyzer.Packet, s *segment, whole bool) *conn {
 	key := tupleOf(p.Src, p.Dst)
-	if c := t.conns[key]; c != nil {
+	c := t.conns[key]
+	if n, ok := t.aloneAt[key]; ok {
+		c = t.wake(key, n)
+	}
+	if c != nil {
 		if !c.reusedBy(p) {
 			return c
 		}
 		t.remove(c)
 	}
+	if whole && t.keepAlone(key, p, s) {
+		return nil
+	}
 	t.connCount++
-	c := &conn{key: key, serial: t.connCount}
-	c.init(t, p.Src, p.Dst, p.Time)
+	c = t.newConn(key, p.Src, p.Dst, t.connCount, p.Time)
 	if turned(p) {
 		c.flip()
 	}
-	t.conns[key] = c
-	t.schedule(c, expireTimer, t.now+firstExpiry)
-	c.setQuiet(startQuiet)
+	t.begin(c)
 	return c
+}
+
+// newConn adds a connection.
+func (t *Tracker) newConn(key tuple, orig, resp netip.AddrPort, serial uint64, at statemachine.Time) *conn {
+	c := &conn{serial: serial}
+	c.init(t, orig, resp, at)
+	t.conns[key] = c
+	return c
+}
+
+// begin sets the timers of a new connection.
+func (t *Tracker) begin(c *conn) {
+	t.schedule(c, expireTimer, c.started+firstExpiry)
+	c.setQuiet(startQuiet)
 }
 
 // turned reports by the ports that the first packet of a connection, no SYN,
@@ -171,8 +181,9 @@ func (c *conn) reusedBy(p *analyzer.Packet) bool {
 // remove ends a connection and hands it out.
 func (t *Tracker) remove(c *conn) {
 	c.removed = true
-	delete(t.conns, c.key)
+	delete(t.conns, tupleOf(c.addr[0], c.addr[1]))
 	c.fill(&t.out)
+	c.history, c.ends = nil, [2]endpoint{} // the heap may hold it for a while
 	if t.err == nil {
 		t.err = t.emit(&t.out)
 	}
@@ -185,8 +196,13 @@ func (t *Tracker) Finish() error {
 		rest = append(rest, c)
 	}
 	slices.SortFunc(rest, func(a, b *conn) int { return int(int64(a.serial) - int64(b.serial)) })
-	for _, c := range rest {
-		t.remove(c)
+	for x := t.alone.front(); x != nil || len(rest) > 0; x = t.alone.front() {
+		if x != nil && (len(rest) == 0 || x.serial < rest[0].serial) {
+			t.giveUp(x)
+			continue
+		}
+		t.remove(rest[0])
+		rest = rest[1:]
 	}
 	t.timers = nil
 	return t.err
