@@ -78,3 +78,23 @@ func TestChooseFails(t *testing.T) {
 		}
 	}
 }
+
+// TestBare gives the packets without observing anything, unless something else
+// needs it.
+func TestBare(t *testing.T) {
+	s := busy(3)
+	bare := s.run(t, Options{Wants: WantBare})
+	if len(bare.lines) != len(s.packets) || len(bare.conns) != 0 || bare.capture.TCP != uint64(len(s.packets)) {
+		t.Errorf("%d lines of %d packets, %d connections", len(bare.lines), len(s.packets), len(bare.conns))
+	}
+	if has(bare.lines, "conn 1 ") {
+		t.Error("a bare packet has a connection")
+	}
+	for _, opt := range []Options{{Wants: WantBare | WantNotes}, {Wants: WantBare | WantConnections, OnePass: true}, {Wants: WantBare, Choose: refused}} {
+		with := opt
+		with.Wants = opt.Wants&^WantBare | WantPackets
+		if a, b := s.run(t, opt), s.run(t, with); !slices.Equal(a.lines, b.lines) || len(a.conns) != len(b.conns) {
+			t.Errorf("wants %b gives other packets than %b", opt.Wants, with.Wants)
+		}
+	}
+}

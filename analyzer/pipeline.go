@@ -20,6 +20,10 @@ const (
 	WantPackets     Wants = 1 << iota // every TCP packet, with its reading
 	WantNotes                         // steps and findings
 	WantConnections                   // connection records
+	// WantBare asks for every TCP packet and nothing that is known of it, so
+	// that nothing needs to be observed. With anything else, or with a choice
+	// of connections, it is WantPackets.
+	WantBare
 )
 
 // Options are a run's choices; the zero value is made useful by the defaults
@@ -67,6 +71,10 @@ func (o Options) withDefaults() Options {
 	if o.SpoolLimit == 0 {
 		o.SpoolLimit = 64 << 20
 	}
+	if o.wants(WantBare) && (o.Wants != WantBare || o.Choose != nil) {
+		o.Wants = o.Wants&^WantBare | WantPackets
+	}
+	o.OnePass = o.OnePass || o.Wants == WantBare
 	return o
 }
 
@@ -199,7 +207,7 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 	}
 	err = r.each(ctx, func(p *Packet) error {
 		o = Observation{}
-		if p.Skip == NotSkipped {
+		if p.Skip == NotSkipped && !opt.wants(WantBare) {
 			f, side, reading := t.observe(p)
 			o = Observation{Conn: f.id, Side: side, Reading: reading, Notes: buffer.flush()}
 		} else if p.ICMP.Quotes {
@@ -207,7 +215,7 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 			t.icmp(&t.item)
 			o.Notes = buffer.flush()
 		}
-		if opt.wants(WantPackets) && p.HasTCP {
+		if opt.wants(WantPackets|WantBare) && p.HasTCP {
 			o.Packet = p
 			if err := sink.Packet(&o); err != nil {
 				return err

@@ -97,7 +97,7 @@ func Wants(f Format, o Options) analyzer.Wants {
 	case NDJSON:
 		return newEventSet(o).wants()
 	case Zeek, ZeekJSON:
-		return analyzer.WantPackets
+		return analyzer.WantBare
 	case Timeline:
 	}
 	return analyzer.WantPackets | analyzer.WantNotes | analyzer.WantConnections
@@ -136,7 +136,3 @@ func (o *output) flush() error {
 	o.b = o.b[:0]
 	return err
 }
-
-// InOnePass reports a form that needs nothing but the packets in their order,
-// so that a second pass would be of no use.
-func InOnePass(f Format) bool { return f == Zeek || f == ZeekJSON }

@@ -171,7 +171,7 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	watch := &watcher{Sink: report.New(out, format, options), codes: codes}
 	run := analyzer.Options{
 		Wants:    wants | o.choice.wants(),
-		OnePass:  o.onePass(format),
+		OnePass:  o.onePass(),
 		Choose:   o.choice.pick(),
 		AnyOrder: format == report.Summary, // the table has an order of its own
 		Machine:  timers,
@@ -200,14 +200,13 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	return watch.outcome()
 }
 
-// onePass decides whether the input is read once: it must be when it cannot be
-// read again, and may be for forms that need nothing but the packets. Chosen
-// connections are known after a first pass only.
-func (o *analyzeOptions) onePass(f report.Format) bool {
+// onePass decides whether the input is read once, because it cannot be read
+// again. Chosen connections are known after a first pass only.
+func (o *analyzeOptions) onePass() bool {
 	if o.choice.filter != nil {
 		return passesBy(o.files)
 	}
-	return !capture.Rereadable(o.files) || report.InOnePass(f)
+	return !capture.Rereadable(o.files)
 }
 
 // report turns flags into the renderer's options.
