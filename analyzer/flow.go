@@ -161,8 +161,12 @@ func (x *facts) step(s *statemachine.Step, first statemachine.Time) {
 		*d |= timedOut
 	case statemachine.StateLost:
 		*d |= lostState
+	case statemachine.RecvSYN:
+		if s.From == statemachine.Listen && *d&(gotRST|sentRST) != 0 {
+			x.forgetReset() // it only ended an earlier attempt; this one went on
+		}
 	case statemachine.NoEvent, statemachine.SendSYN, statemachine.SendSYNACK, statemachine.SendSynchronized,
-		statemachine.RecvSYN, statemachine.RecvSYNACK, statemachine.RecvACKOfSYN, statemachine.RecvFIN,
+		statemachine.RecvSYNACK, statemachine.RecvACKOfSYN, statemachine.RecvFIN,
 		statemachine.RecvACKOfFIN, statemachine.TimeWaitExpiry, statemachine.Reuse:
 		// Told by the states before and after.
 	}
@@ -192,6 +196,15 @@ func (x *facts) reset(s *statemachine.Step, by statemachine.Side, first statemac
 	} else {
 		x.is &^= resetByServer
 	}
+}
+
+// forgetReset takes back what was noted of a reset.
+func (x *facts) forgetReset() {
+	for side := range x.did {
+		x.did[side] &^= gotRST | sentRST
+	}
+	x.rstAt, x.rstState, x.rstSure = 0, statemachine.Unknown, statemachine.Uncertain
+	x.is &^= resetByServer
 }
 
 // resetBy returns who sent the reset that ended the connection, and whether

@@ -71,6 +71,17 @@ func TestVerdicts(t *testing.T) {
 			k.send(cl, ".", 0)
 			k.send(cl, "R.", 0)
 		}, VerdictReset, "reset by the client after 0.008 s, in answer to a server that had sent FIN"},
+		{"old SYN-ACK refused, then opened", func(k *talk) {
+			k.send(cl, "S", 0)
+			k.raw(sv, "S.", 300, 999, 0)
+			k.raw(cl, "R", 999, 0, 0)
+			k.wait(time.Second)
+			k.raw(cl, "S", k.iss[cl], 0, 0)
+			k.send(sv, "S.", 0)
+			k.send(cl, ".", 0)
+			k.send(cl, "P.", 4)
+			k.send(sv, ".", 0)
+		}, VerdictOpenAtEnd, "open at the end of the capture"},
 		{"reset in the handshake", func(k *talk) {
 			k.send(cl, "S", 0)
 			k.send(sv, "S.", 0)

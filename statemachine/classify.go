@@ -271,6 +271,9 @@ func (a *Analysis) takeACK(at Moment, side Side, seg *Segment, r *Reading) {
 		}
 	}
 	ahead := y.rel(seg.Ack) - y.high
+	if y.has(captured) && y.has(issKnown) && (y.rel(seg.Ack) <= 0 || ahead > 0 && seg.Flags.Has(SYN)) {
+		return // unacceptable (RFC 9293 §3.10.7.3 step 1): of another attempt
+	}
 	if ahead > 0 && !a.takeUnseen(at, side, seg, r, ahead) {
 		return
 	}

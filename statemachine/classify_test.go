@@ -377,6 +377,15 @@ var readingTests = []struct{ name, text string }{
 30 c . 1001 0 99005001 65535 = new acks-unseen
 40 s . 5001 0 1001 65535 = challenge-ack
 50 s P. 5001 10 1001 65535 = new seq=1`},
+	{"syn-ack of another attempt", `
+0 c S 100 0 0 65535 = new
+1 s S. 300 0 999 65535 = new
+2 c R 999 0 0 0 = no
+1000 c S 100 0 0 65535 = retransmission/syn repeats=1 since=1000000000 backoff=1
+1001 s S. 400 0 101 65535 = new
+1002 c . 101 0 401 65535 = new
+1003 c P. 101 4 401 65535 = new seq=1
+1004 s . 401 0 105 65535 = new`},
 	{"a forged segment moves nothing", openReading + `
 30 c P. 500001001 100 5001 65535 = no gap-before
 40 c P. 1001 100 5001 65535 = new seq=1
