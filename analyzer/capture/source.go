@@ -43,6 +43,7 @@ type Source struct {
 	release func()    // of the current file's decompressor
 	records records   // of the current file, nil between files
 
+	octets  counter // of the files, read so far
 	filter  *Filter // nil takes every packet
 	packets uint64
 	dropped uint64  // by the files that are done
@@ -167,7 +168,8 @@ func (s *Source) open(path string) error {
 		if err != nil {
 			return err
 		}
-		s.name, r, s.closer = path, f, f
+		s.octets.r = f
+		s.name, r, s.closer = path, &s.octets, f
 	}
 	var err error
 	s.records, s.release, err = newRecords(r, s.name, &s.links)
@@ -176,6 +178,23 @@ func (s *Source) open(path string) error {
 	}
 	return err
 }
+
+// counter counts what it reads.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+// Read reads from the reader beneath.
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// Octets returns how much of the files was read, packed as they are; standard
+// input does not count.
+func (s *Source) Octets() int64 { return s.octets.n }
 
 // finish closes the current file.
 func (s *Source) finish() {

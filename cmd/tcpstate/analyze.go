@@ -179,18 +179,25 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	if len(codes) > 0 {
 		run.Wants |= analyzer.WantConnections
 	}
+	passes := 1
+	if run.Wants&analyzer.WantPackets != 0 {
+		passes = 2
+	}
+	// Results on the same terminal would tear the bar; a table comes when it is gone.
+	bar := newProgress(o.streams, o.files, passes, run.OnePass || o.streams.terminal && o.output == "" && format != report.Summary)
 	stdin := untilDone(ctx, o.streams.in)
 	source := func() (analyzer.Source, error) {
 		src := capture.OpenAll(o.files, stdin)
 		src.SetFilter(filter)
 		o.choice.opened(src)
-		return src, nil
+		return bar.follow(src), nil
 	}
 	sink, closeSaved, err := o.choice.sink(watch, o.files, o.output)
 	if err != nil {
 		return errors.Join(err, closeOut())
 	}
-	err = analyzer.Run(ctx, run, source, sink)
+	err = analyzer.Run(ctx, run, source, bar.before(sink))
+	bar.finish()
 	if watch.done && ctx.Err() == nil {
 		err = nil // what ended the input is in the capture's record
 	}

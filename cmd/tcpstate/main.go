@@ -31,6 +31,7 @@ func run(ctx context.Context, s *streams, args []string) exitCode {
 // processStreams returns the streams of this process.
 func processStreams() *streams {
 	s := &streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv}
+	s.errTerminal = term.IsTerminal(int(os.Stderr.Fd()))
 	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
 		s.terminal = true
 		if w, _, err := term.GetSize(fd); err == nil {

@@ -16,6 +16,8 @@ type streams struct {
 	env      func(string) string
 	terminal bool // out is a terminal
 	width    int  // columns for tables, 0 for no limit
+
+	errTerminal bool // err is a terminal
 }
 
 // Messages are in lower case without a final period, begin with the program's
