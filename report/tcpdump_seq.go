@@ -13,6 +13,8 @@ type seqTable struct {
 	v4  map[pair4]uint32 // the place of a pair's bases in all, from 1
 	v6  map[pair6]uint32
 	all []bases
+	// free are the places of pairs that were forgotten.
+	free []uint32
 }
 
 // pair4 and pair6 name two endpoints; lo is the one with the smaller port, or
@@ -51,16 +53,32 @@ type segmentNumbers struct {
 type offsets struct{ own, peer, sack uint32 }
 
 // place gives the place of the bases of a pair, counted from 1; when it has
-// none, 0, or with add a new one.
-func place[K comparable](q *seqTable, m *map[K]uint32, k K, add bool) uint32 {
-	n := (*m)[k]
-	if n == 0 && add {
-		if *m == nil {
-			*m = make(map[K]uint32)
-		}
+// none, 0, or with add a new one, which is fresh.
+func place[K comparable](q *seqTable, m *map[K]uint32, k K, add bool) (n uint32, fresh bool) {
+	n = (*m)[k]
+	if n != 0 || !add {
+		return n, false
+	}
+	if *m == nil {
+		*m = make(map[K]uint32)
+	}
+	if last := len(q.free) - 1; last >= 0 {
+		n, q.free = q.free[last], q.free[:last]
+		q.all[n-1] = bases{}
+	} else {
 		q.all = append(q.all, bases{})
 		n = uint32(len(q.all))
-		(*m)[k] = n
+	}
+	(*m)[k] = n
+	return n, true
+}
+
+// forget removes a pair and returns the place that it had, 0 for none.
+func forget[K comparable](q *seqTable, m map[K]uint32, k K) uint32 {
+	n := m[k]
+	if n != 0 {
+		delete(m, k)
+		q.free = append(q.free, n)
 	}
 	return n
 }

@@ -23,11 +23,7 @@ func (t *TcpdumpPrinter) talk(off int, h *ipHeader) *talk {
 		addrs = t.frame[h.off+8 : h.off+40]
 	}
 	n := len(addrs)
-	mix := t.u32(off)*0x9e3779b1 ^ t.u32(h.off+12)*0x85ebca6b ^ t.u32(h.off+16)*0xc2b2ae35
-	if h.v6 {
-		mix ^= t.u32(h.off+20)*0x27d4eb2f ^ t.u32(h.off+36)*0x165667b1
-	}
-	e := &t.known[mix>>16&(talks-1)]
+	e := &t.known[talkSlot(addrs, ports)]
 	if e.size != 0 && e.v6 == h.v6 && string(e.key[:n]) == string(addrs) && string(e.key[n:n+4]) == string(ports) {
 		return e
 	}
@@ -42,6 +38,18 @@ func (t *TcpdumpPrinter) talk(off int, h *ipHeader) *talk {
 	src, dst := t.u16(off), t.u16(off+2)
 	e.fromHi = src > dst || src == dst && string(addrs[:n/2]) > string(addrs[n/2:])
 	return e
+}
+
+// talkSlot is where the printer keeps a sender, by its addresses and ports.
+func talkSlot(addrs, ports []byte) uint32 {
+	word := func(i int) uint32 { return binary.BigEndian.Uint32(addrs[i:]) }
+	mix := binary.BigEndian.Uint32(ports) * 0x9e3779b1
+	if len(addrs) == 8 {
+		mix ^= word(0)*0x85ebca6b ^ word(4)*0xc2b2ae35
+	} else {
+		mix ^= word(4)*0x85ebca6b ^ word(8)*0xc2b2ae35 ^ word(12)*0x27d4eb2f ^ word(28)*0x165667b1
+	}
+	return mix >> 16 & (talks - 1)
 }
 
 // ports writes "SRC.PORT > DST.PORT: ", or the ports alone where the printer
@@ -78,9 +86,7 @@ func (t *TcpdumpPrinter) offsets(e *talk, s *segmentNumbers) offsets {
 	s.fromHi = e.fromHi
 	fresh := false
 	if e.place == 0 {
-		before := len(t.seqs.all)
-		e.place = t.place(e, s.ack)
-		fresh = len(t.seqs.all) > before
+		e.place, fresh = t.place(e, s.ack)
 		if e.place == 0 {
 			return offsets{}
 		}
@@ -88,8 +94,8 @@ func (t *TcpdumpPrinter) offsets(e *talk, s *segmentNumbers) offsets {
 	return t.seqs.all[e.place-1].take(fresh, s)
 }
 
-// place looks the pair up in the table.
-func (t *TcpdumpPrinter) place(e *talk, add bool) uint32 {
+// place looks the pair up in the table and tells whether its entry is new.
+func (t *TcpdumpPrinter) place(e *talk, add bool) (n uint32, fresh bool) {
 	if e.v6 {
 		k := pair6{[16]byte(e.key[:]), [16]byte(e.key[16:]), binary.BigEndian.Uint16(e.key[32:]), binary.BigEndian.Uint16(e.key[34:])}
 		if e.fromHi {

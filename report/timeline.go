@@ -87,8 +87,12 @@ func (t *timeline) packet(b []byte, p *analyzer.Packet) []byte {
 // buffer.
 func (t *timeline) Tick(statemachine.Time) error { return t.out.flush() }
 
-// Connection keeps the record for the table at the end.
-func (t *timeline) Connection(c *analyzer.Connection) error { return t.table.Connection(c) }
+// Connection keeps the record for the table at the end. Where records come
+// before the last packet, as in a live run, nothing more belongs to it.
+func (t *timeline) Connection(c *analyzer.Connection) error {
+	t.line.Forget(c.Ends[statemachine.Client].Addr, c.Ends[statemachine.Server].Addr)
+	return t.table.Connection(c)
+}
 
 // Capture prints the table.
 func (t *timeline) Capture(c *analyzer.Capture) error {

@@ -86,7 +86,7 @@ func (f *Filter) compile(link analyzer.LinkType) *compiled {
 }
 
 // continuations complete an expression that stops in the middle.
-var continuations = [...]string{"", " tcp", " 1", " 1.2.3.4", " 1-2", " 0:0:0:0:0:0", " host 1.2.3.4", " 1]", " = 1", "] = 1", " 1] = 1"}
+var continuations = [...]string{"", " tcp", " 1", " 1.2.3.4", " 1-2", " 0:0:0:0:0:0", " host 1.2.3.4", " 1]", " = 1", " 1 = 1", "] = 1", " 1] = 1"}
 
 // locate finds the word at which an expression stops making sense: libpcap does
 // not tell. It is the first one with which the words up to it cannot be
