@@ -245,7 +245,7 @@ func rtt(t statemachine.Time) string {
 		return "-"
 	case us < 1000:
 		return strconv.FormatInt(us, 10) + "µs"
-	case us < 100_000:
+	case us < 99_950:
 		return strconv.FormatFloat(float64(us)/1e3, 'f', 1, 64) + "ms"
 	case us < 1e6:
 		return strconv.FormatInt(us/1000, 10) + "ms"
@@ -261,7 +261,7 @@ func (m *model) keys() string {
 	}
 	s := fmt.Sprintf("q quit  s sort:%s  r reverse  / filter  f freeze  enter timeline", sortNames[m.sort])
 	if m.filter != "" {
-		s = fmt.Sprintf("[%s] %d of %d  ", m.filter, m.matched, m.summary.Live) + s
+		s = fmt.Sprintf("[%s] %d of %d  q quit  s sort  r reverse  / filter  f freeze  enter", m.filter, m.matched, m.summary.Live)
 	}
 	return s
 }

@@ -1,0 +1,6 @@
+//go:build libpcap
+
+package main
+
+// withLibpcap tells how the tests were built.
+const withLibpcap = true

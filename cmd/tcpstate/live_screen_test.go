@@ -1,0 +1,194 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// terminal is a tmux server of its own with one window of 80×24.
+type terminal struct {
+	t    *testing.T
+	name string
+}
+
+func (m *terminal) tmux(args ...string) string {
+	m.t.Helper()
+	out, err := exec.Command("tmux", append([]string{"-L", m.name, "-f", "/dev/null"}, args...)...).CombinedOutput()
+	if err != nil {
+		m.t.Fatalf("tmux %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func (m *terminal) keys(keys ...string) { m.tmux(append([]string{"send-keys"}, keys...)...) }
+
+func (m *terminal) screen() string { return m.tmux("capture-pane", "-p") }
+
+// await returns the screen once it contains the words.
+func (m *terminal) await(words string) string {
+	m.t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		s := m.screen()
+		if strings.Contains(s, words) {
+			return s
+		}
+		if time.Now().After(end) {
+			m.t.Fatalf("no %q on the screen:\n%s", words, s)
+		}
+	}
+}
+
+// volatile is what differs between two runs: times, rates and counts of the
+// head, ages and round-trip times.
+var volatile = []struct {
+	re *regexp.Regexp
+	by string
+}{
+	{regexp.MustCompile(`(?m)^(tcpstate live lo).*$`), "$1 HEAD"},
+	{regexp.MustCompile(`\d\d:\d\d:\d\d(\.\d+)?`), "TIME"},
+	{regexp.MustCompile(`(?m) +\d+s +(\S+) +[\d.]+(µs|ms|s)$`), " AGE $1 RTT"},
+	{regexp.MustCompile(`#\d+`), "#N"},
+	{regexp.MustCompile(`(?m) +$`), ""},
+}
+
+// golden compares a screen with the file of that name, or writes it.
+func (m *terminal) golden(name, screen string) {
+	m.t.Helper()
+	for _, v := range volatile {
+		screen = v.re.ReplaceAllString(screen, v.by)
+	}
+	file := filepath.Join("testdata", "screens", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(screen), 0o644); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if screen != string(want) {
+		m.t.Errorf("%s is:\n%s\nwant:\n%s", name, screen, want)
+	}
+}
+
+// screens drives the full-screen view by its keys.
+func screens(t *testing.T, program string) {
+	if _, err := exec.LookPath("tmux"); err != nil {
+		t.Skip("tmux is not installed")
+	}
+	// Without them the lines of a timeline have the same length in each run.
+	if err := os.WriteFile("/proc/sys/net/ipv4/tcp_timestamps", []byte("0"), 0o644); err != nil {
+		t.Skip("cannot switch TCP timestamps off:", err)
+	}
+	m := &terminal{t: t, name: fmt.Sprintf("tcpstate-test-%d", os.Getpid())}
+	m.tmux("new-session", "-d", "-x", "80", "-y", "24", "env PS1='$ ' bash --norc --noprofile")
+	t.Cleanup(func() { _ = exec.Command("tmux", "-L", m.name, "kill-server").Run() }) // already ended at worst
+	m.await("$")
+	terminalBefore := m.settings()
+	m.keys("clear; "+program+" live -i lo --top", "Enter")
+	m.await("no findings so far")
+	time.Sleep(300 * time.Millisecond)
+	l := listen(t)
+	for i := range 20 {
+		a, b := connectFrom(t, l, 40000+i)
+		talk(t, a, b)
+		leave(t, i, a, b)
+		if i == 0 {
+			forge(t, a)
+		}
+		defer a.Close()
+		defer b.Close()
+	}
+	m.await("FIN-WAIT-2       4     -")
+	m.await("syn-fin")
+	m.keys("f") // nothing moves from here on
+	m.golden("overview", m.await("FROZEN"))
+	m.keys("s", "s", "s", "s", "r", "Down")
+	m.golden("sorted", m.await("sort:number"))
+	m.keys("/")
+	m.keys("-l", "close-wait")
+	m.golden("typing", m.await("filter: close-wait_"))
+	m.keys("Enter")
+	m.golden("filtered", m.await("[close-wait] 4 of 20"))
+	m.keys("Enter")
+	timeline := m.await("esc back")
+	m.golden("timeline", timeline[strings.Index(timeline, "IP 127.0.0.1.999 >"):])
+	m.keys("Escape")
+	m.await("# CLIENT")
+
+	m.keys("C-c")
+	m.leaves(terminalBefore, "tcpstate: captured")
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		m.keys("clear; "+program+" live -i lo --top", "Enter")
+		m.await("no findings so far")
+		if err := syscall.Kill(child(t, program), sig); err != nil {
+			t.Fatal(err)
+		}
+		m.leaves(terminalBefore, "tcpstate: captured")
+	}
+}
+
+// settings returns what the terminal line is set to, and whether the other
+// screen is shown, in one line.
+func (m *terminal) settings() string {
+	m.t.Helper()
+	m.keys("clear; echo settings: $(stty -g) end", "Enter")
+	s := m.await(" end\n")
+	s = s[strings.Index(s, "settings: "):]
+	return s[:strings.Index(s, " end")] + m.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{pane_in_mode}")
+}
+
+// leaves checks that the view is gone, the summary stands there, and the
+// terminal is as it was.
+func (m *terminal) leaves(before, words string) {
+	m.t.Helper()
+	m.await(words)
+	if after := m.settings(); after != before {
+		m.t.Errorf("the terminal is left as %q, it was %q", after, before)
+	}
+}
+
+// child returns the process that runs the program.
+func child(t *testing.T, program string) int {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		var pid int
+		if target, err := os.Readlink(l); err == nil && target == program {
+			if _, err := fmt.Sscanf(l, "/proc/%d/exe", &pid); err == nil {
+				return pid
+			}
+		}
+	}
+	t.Fatal("the program does not run")
+	return 0
+}
+
+// connectFrom is connect with the client's port.
+func connectFrom(t *testing.T, l net.Listener, port int) (client, server *net.TCPConn) {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}}
+	c, err := d.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.(*net.TCPConn), s.(*net.TCPConn)
+}

@@ -1,0 +1,324 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/analyzer/capture"
+)
+
+// readFiles returns the TCP packets of captures, by their ports.
+func readFiles(t *testing.T, pattern string) (files int, byPort map[uint16][]string) {
+	t.Helper()
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byPort = make(map[uint16][]string)
+	s := capture.OpenAll(names, nil)
+	defer s.Close()
+	for p := new(analyzer.Packet); ; {
+		if err := s.Next(p); err != nil {
+			if err != io.EOF || len(s.Errors()) > 0 {
+				t.Fatal(err, s.Errors())
+			}
+			return len(names), byPort
+		}
+		if p.HasTCP {
+			port := min(p.Src.Port(), p.Dst.Port())
+			if p.Src.Port() == port || p.Dst.Port() == port {
+				key := max(p.Src.Port(), p.Dst.Port())
+				byPort[key] = append(byPort[key], p.Segment.Flags.String())
+			}
+		}
+	}
+}
+
+// listen listens at a port that is lower than any that clients get.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:999")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func connect(t *testing.T, l net.Listener) (client, server *net.TCPConn) {
+	t.Helper()
+	c, err := net.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.(*net.TCPConn), s.(*net.TCPConn)
+}
+
+// TestLiveWrites writes all packets while it analyses, and begins another file
+// at SIGHUP.
+func TestLiveWrites(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	dir := t.TempDir()
+	w := watch(t, "-i", "lo", "-w", filepath.Join(dir, "x.pcapng"))
+	l := listen(t)
+	a, b := connect(t, l)
+	talk(t, a, b)
+	time.Sleep(400 * time.Millisecond)
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(400 * time.Millisecond)
+	leave(t, 2, a, b)
+	time.Sleep(200 * time.Millisecond)
+	out := string(w.end(t))
+	files, ports := readFiles(t, filepath.Join(dir, "x*.pcapng"))
+	got := strings.Join(ports[uint16(a.LocalAddr().(*net.TCPAddr).Port)], " ")
+	if files != 2 || !strings.Contains(got, "S S. .") || strings.Count(got, "F.") != 2 {
+		t.Errorf("%d files with %s", files, got)
+	}
+	if !strings.Contains(out, "the client closed first") {
+		t.Errorf("no summary:\n%s", out)
+	}
+}
+
+// TestLiveOnlyFindings writes the one connection that has a finding, from its
+// handshake on.
+func TestLiveOnlyFindings(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	file := filepath.Join(t.TempDir(), "x.pcapng")
+	w := watch(t, "-i", "lo", "-w", file, "--only-findings", "-f", "summary")
+	l := listen(t)
+	var ports []uint16
+	for i := range 10 {
+		a, b := connect(t, l)
+		talk(t, a, b)
+		if i == 7 {
+			forge(t, a)
+		}
+		leave(t, 2, a, b)
+		ports = append(ports, uint16(a.LocalAddr().(*net.TCPAddr).Port))
+	}
+	time.Sleep(300 * time.Millisecond)
+	w.end(t)
+	_, got := readFiles(t, file)
+	seen := strings.Join(got[ports[7]], " ")
+	if len(got) != 1 || !strings.HasPrefix(seen, "S S. .") || !strings.Contains(seen, "FS") || strings.Count(seen, "F.") != 2 {
+		t.Errorf("written: %v, want the connection of port %d whole", got, ports[7])
+	}
+}
+
+// forge sends a segment with SYN and FIN in the name of a connection's client.
+func forge(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_RAW, syscall.IPPROTO_TCP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(s)
+	src, dst := c.LocalAddr().(*net.TCPAddr), c.RemoteAddr().(*net.TCPAddr)
+	segment := make([]byte, 20)
+	segment[0], segment[1] = byte(src.Port>>8), byte(src.Port)
+	segment[2], segment[3] = byte(dst.Port>>8), byte(dst.Port)
+	segment[12], segment[13] = 5<<4, 3 // the checksum is wrong: the kernel ignores it
+	if err := syscall.Sendto(s, segment, 0, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLiveMetrics scrapes a live run.
+func TestLiveMetrics(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	w := watch(t, "-i", "lo", "--metrics", ":9188", "-f", "summary")
+	l := listen(t)
+	for i := range 10 {
+		a, b := connect(t, l)
+		talk(t, a, b)
+		leave(t, i, a, b)
+	}
+	if _, err := net.Dial("tcp4", "127.0.0.1:9"); err == nil {
+		t.Fatal("somebody listens at port 9")
+	}
+	time.Sleep(500 * time.Millisecond)
+	r, err := http.Get("http://127.0.0.1:9188/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		// The scrape itself may have been seen as one more open connection.
+		`tcpstate_endpoints{side="client",state="ESTABLISHED"} [23]`,
+		`tcpstate_endpoints{side="client",state="FIN-WAIT-2"} 2`,
+		`tcpstate_endpoints{side="server",state="CLOSE-WAIT"} 2`,
+		`tcpstate_endpoints{side="client",state="TIME-WAIT"} 2`,
+		`tcpstate_endpoints{side="server",state="TIME-WAIT"} 2`,
+		`tcpstate_handshakes_total{outcome="completed"} 1[01]`,
+		`tcpstate_handshakes_total{outcome="refused"} 1`,
+		`tcpstate_resets_total{reason="established"} 2`,
+		`tcpstate_resets_total{reason="refused"} 1`,
+		`tcpstate_handshake_rtt_seconds_count 1[01]`,
+		`tcpstate_dropped_packets_total{by="kernel"} 0`,
+		`tcpstate_findings_total{code="syn-fin",severity="warning"} 0`,
+	} {
+		if !regexp.MustCompile("(?m)^" + strings.ReplaceAll(want, "{", `\{`) + "$").Match(text) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s", text)
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		if strings.Contains(line, "127.0.0.1") {
+			t.Errorf("an address in a label: %s", line)
+		}
+	}
+	w.end(t)
+}
+
+// TestLiveTimers ends TIME-WAIT by the clock while nothing arrives.
+func TestLiveTimers(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	w := watch(t, "-i", "any", "--time-wait", "500ms", "-f", "ndjson")
+	a, b := connect(t, listen(t))
+	leave(t, 2, a, b)
+	time.Sleep(2 * time.Second)
+	before := time.Now()
+	out := w.end(t)
+	m := regexp.MustCompile(`"event":"time-wait-expiry"`).Find(out)
+	capture := strings.Index(string(out), `"type":"capture"`)
+	record := strings.Index(string(out), `"type":"connection"`)
+	expiry := strings.Index(string(out), `"event":"time-wait-expiry"`)
+	if m == nil || !(expiry < record && record < capture) {
+		t.Errorf("TIME-WAIT did not end before %v:\n%s", before, out)
+	}
+}
+
+// TestLiveCount ends by itself.
+func TestLiveCount(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	w := watch(t, "-i", "lo", "-c", "3", "-t")
+	connect(t, listen(t))
+	select {
+	case code := <-w.code:
+		if lines := regexp.MustCompile(`(?m)^IP `).FindAllString(w.out.String(), -1); code != exitDone || len(lines) != 3 {
+			t.Errorf("exit code %d, %d packets:\n%s", code, len(lines), w.out.String())
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("live does not end after three packets")
+	}
+	start := time.Now()
+	w = watch(t, "-i", "lo", "--duration", "300ms")
+	if code := <-w.code; code != exitDone || time.Since(start) > 3*time.Second {
+		t.Errorf("exit code %d after %v", code, time.Since(start))
+	}
+}
+
+// TestLiveProgram runs the program itself, in a network namespace.
+func TestLiveProgram(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	program := build(t)
+	t.Run("without rights", func(t *testing.T) { withoutRights(t, program) })
+	t.Run("becomes a user", func(t *testing.T) { becomesUser(t, program) })
+	t.Run("screens", func(t *testing.T) { screens(t, program) })
+}
+
+// withoutRights tells an ordinary user how to get the rights.
+func withoutRights(t *testing.T, program string) {
+	c := exec.Command(program, "live", "-i", "lo")
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := c.CombinedOutput()
+	if code := c.ProcessState.ExitCode(); err == nil || code != int(exitRights) || !strings.Contains(string(out), "setcap cap_net_raw,cap_net_admin=eip "+program) {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+// becomesUser gives the rights of root up once the device is open.
+func becomesUser(t *testing.T, program string) {
+	dir := t.TempDir()
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "x.pcapng")
+	c := exec.Command(program, "live", "-i", "lo", "--user", "nobody", "-w", file, "--duration", "5s")
+	var text lockedBuffer
+	c.Stderr = &text
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); !strings.Contains(text.String(), "listening") && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil || !strings.Contains(text.String(), "captured ") {
+		t.Errorf("SIGTERM: %v, %s", err, text.String())
+	}
+	for _, want := range []string{`(?m)^Uid:\s+65534\s+65534\s+65534\s+65534$`, `(?m)^CapEff:\s+0+$`, `(?m)^CapPrm:\s+0+$`} {
+		if !regexp.MustCompile(want).Match(status) {
+			t.Errorf("no %s in:\n%s", want, status)
+		}
+	}
+	if info, err := os.Stat(file); err != nil || info.Sys().(*syscall.Stat_t).Uid != 65534 {
+		t.Errorf("the file is not the user's: %v", err)
+	}
+}
+
+// build builds the program where any user may execute it.
+func build(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tcpstate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "tcpstate")
+	args := []string{"build", "-o", program}
+	if withLibpcap {
+		args = append(args, "-tags", "libpcap")
+	}
+	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
