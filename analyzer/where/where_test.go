@@ -163,6 +163,36 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// TestExamples compiles what the documents and the help recommend.
+func TestExamples(t *testing.T) {
+	text, err := os.ReadFile("../../docs/where.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| Question | Expression |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	pieces := strings.Split(table, "`")
+	if len(pieces) < 20 {
+		t.Fatalf("docs/where.md has %d pieces of examples", len(pieces))
+	}
+	for i := 1; i < len(pieces); i += 2 {
+		if _, err := where.Compile(pieces[i]); err != nil {
+			t.Errorf("%s: %v", pieces[i], err)
+		}
+	}
+	for _, name := range []string{"../../README.md", "../../docs/where.md"} {
+		if text, err = os.ReadFile(name); err != nil {
+			t.Fatal(err)
+		}
+		for _, rest := range strings.Split(string(text), "--where '")[1:] {
+			source, _, _ := strings.Cut(rest, "'")
+			if _, err := where.Compile(source); err != nil && source != `verdict == "rest"` {
+				t.Errorf("%s, in %s: %v", source, name, err)
+			}
+		}
+	}
+}
+
 func BenchmarkMatch(b *testing.B) {
 	f, err := where.Compile(`verdict == "reset" && server.port == 443 && "rst-ignored" in findings`)
 	if err != nil {

@@ -93,8 +93,10 @@ func (t *Tracker) Advance(now statemachine.Time) error {
 func (t *Tracker) find(p *analyzer.Packet, s *segment, whole bool) *conn {
 	key := tupleOf(p.Src, p.Dst)
 	c := t.conns[key]
-	if n, ok := t.aloneAt[key]; ok {
-		c = t.wake(key, n)
+	if c == nil {
+		if n, ok := t.aloneAt[key]; ok {
+			c = t.wake(key, n)
+		}
 	}
 	if c != nil {
 		if !c.reusedBy(p) {

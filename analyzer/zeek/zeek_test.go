@@ -348,3 +348,49 @@ func FuzzTracker(f *testing.F) {
 		}
 	})
 }
+
+// established returns a tracker with a connection, and a data segment and its
+// ACK that go round in it.
+func established(tb testing.TB) (t *zeek.Tracker, data, ack *analyzer.Packet) {
+	tb.Helper()
+	conversation, err := segtext.Parse(handshake+"C>S P. 101:201(100) ack 501\nS>C . 501:501(0) ack 201", 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	t = zeek.NewTracker(func(*zeek.Connection) error { return nil })
+	for i := range conversation.Segments {
+		data, ack = ack, packet(&conversation.Segments[i], ends, 0)
+		if err := t.Observe(ack); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return t, data, ack
+}
+
+// exchange sends the next 100 octets and their ACK.
+func exchange(tb testing.TB, t *zeek.Tracker, data, ack *analyzer.Packet) {
+	data.Time += statemachine.Time(time.Millisecond)
+	ack.Time = data.Time
+	data.Segment.Seq += 100
+	ack.Segment.Ack += 100
+	if t.Observe(data) != nil || t.Observe(ack) != nil {
+		tb.Fatal("the tracker ended")
+	}
+}
+
+// TestNoAllocation holds the path of a packet to no allocation, over more than
+// six minutes, in which its timers fire.
+func TestNoAllocation(t *testing.T) {
+	tracker, data, ack := established(t)
+	if n := testing.AllocsPerRun(400_000, func() { exchange(t, tracker, data, ack) }); n != 0 {
+		t.Errorf("%v allocations for two packets", n)
+	}
+}
+
+func BenchmarkObserve(b *testing.B) {
+	tracker, data, ack := established(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		exchange(b, tracker, data, ack)
+	}
+}
