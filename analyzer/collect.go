@@ -32,6 +32,7 @@ type collector struct {
 	err     error
 
 	ids     uint32
+	drops   uint64     // lost by the capture so far
 	order   []*opening // scratch
 	numbers [][]uint32 // by worker: the number of the connection that a flow has now
 	item    []byte     // scratch
@@ -70,7 +71,7 @@ func (o *Options) workers() int {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	if o.MaxConnections > 0 || o.Idle > 0 {
+	if o.MaxConnections > 0 || o.MaxMemory > 0 || o.Idle > 0 {
 		n = 1
 	}
 	return min(n, maxWorkers)
@@ -79,7 +80,7 @@ func (o *Options) workers() int {
 // observe takes one packet with a whole segment. It returns what went wrong so
 // far.
 func (c *collector) observe(p *Packet) error {
-	c.batch.add(p, c.seed, len(c.workers))
+	c.batch.add(p, c.seed, len(c.workers), c.drops)
 	if !c.batch.full() {
 		return nil
 	}
@@ -201,6 +202,9 @@ func (c *collector) finish() error {
 	}
 	for len(c.flying) > 0 {
 		c.land()
+	}
+	for _, w := range c.workers { // they wait: all batches are done
+		w.tracker.drops = c.drops
 	}
 	c.shut()
 	c.collect()

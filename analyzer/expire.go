@@ -3,6 +3,7 @@ package analyzer
 import (
 	"cmp"
 	"slices"
+	"unsafe"
 
 	"github.com/tcpstate/tcpstate/statemachine"
 )
@@ -65,13 +66,25 @@ func (t *tracker) expireTimed(i uint32) {
 	t.table.touch(i, f, openList, 0)
 }
 
-// makeRoom keeps the number of live connections below the limit.
+// makeRoom keeps the live connections and their memory below the limits.
 func (t *tracker) makeRoom() {
 	if limit := t.opt.MaxConnections; limit > 0 {
 		for t.table.live >= limit {
 			t.end(t.table.longestIdle(), endEvicted)
 		}
 	}
+	if limit := t.opt.MaxMemory; limit > 0 {
+		for t.table.live > 0 && t.memory() >= limit {
+			t.end(t.table.longestIdle(), endEvicted)
+		}
+	}
+}
+
+// memory returns the octets that live connections take.
+func (t *tracker) memory() int64 {
+	n := t.table.flows.octets() + len(t.table.slots)*int(unsafe.Sizeof(slot{}))
+	n += t.conns.octets() + t.analyses.octets() + t.helds.octets() + t.lives.octets() + t.tallies.octets()
+	return int64(n + t.machine.Memory())
 }
 
 // never is the packet from which a connection has the four-tuple that got no
@@ -187,6 +200,8 @@ func (t *tracker) finish(f *flow, why endReason) {
 	t.machine.Finish(c, t.now)
 	t.drain(f)
 	t.judgeEnd(f)
+	t.judgeSums(f)
+	t.judgeDrops(f)
 	if why == endEvicted || why == endIdle {
 		t.evicted++
 	}
@@ -206,7 +221,7 @@ func (t *tracker) free(f *flow) {
 	if f.live != 0 {
 		t.lives.release(f.live)
 	}
-	if f.counts != 0 {
-		t.counts.release(f.counts)
+	if f.tally != 0 {
+		t.tallies.release(f.tally)
 	}
 }

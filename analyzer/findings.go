@@ -67,6 +67,9 @@ func (t *tracker) judgeShape(f *flow, it *item, side statemachine.Side) {
 			t.judgeScale(f, &it.seg, at, side)
 		}
 	}
+	if it.sums&SumChecked != 0 {
+		t.sum(f, it, side)
+	}
 	if it.overlap {
 		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.FragmentOverlap})
 	}

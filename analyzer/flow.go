@@ -18,7 +18,7 @@ type flow struct {
 	analysis    uint32 // statemachine.Analysis
 	held        uint32 // a SYN that may open the next connection, or the one that is all there was so far (alone)
 	live        uint32 // what one-pass output has said
-	counts      uint32 // findings by code
+	tally       uint32 // findings by code, checksums
 	id          uint32 // the connection's number
 	due         statemachine.Time
 	from        uint64 // packet from which on this connection has the four-tuple; later than first after a held SYN
@@ -44,6 +44,12 @@ func (f *flow) side(fromLow bool) statemachine.Side {
 
 // ends returns the endpoints by side.
 func (f *flow) ends() [2]netip.AddrPort { return endsOf(&f.key, f.lowIsClient) }
+
+// tally is what is counted of connections that need it.
+type tally struct {
+	findings findingCounts
+	sums     sums
+}
 
 // findingCounts counts the findings of one connection.
 type findingCounts [statemachine.NumCodes]uint32
@@ -88,6 +94,7 @@ type factBits uint8
 
 const (
 	begunInMiddle factBits = 1 << iota // the first packet belongs behind the handshake
+	lackedPackets                      // has a hole, or acknowledges what was not captured
 	seenOrdinary                       // a segment that a TCP may send
 	resetByServer                      // the reset's sender is the server
 )

@@ -1,6 +1,10 @@
 package analyzer
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
 
 // recordSpool keeps the records of ended connections by their numbers and, for
 // a second pass, where each of them begins.
@@ -8,6 +12,7 @@ type recordSpool struct {
 	records, starts *spool
 	c               coder
 	pick            func(*Connection) (bool, error) // nil: all
+	drops           uint64                          // lost by the capture, known once it was read
 	chosen          *connSet                        // those that pick took, once it was asked
 }
 
@@ -39,6 +44,9 @@ func (s *recordSpool) each(fn func(*Connection) error) error {
 		cur.advance()
 		if !s.chosen.has(r.id) {
 			continue
+		}
+		if s.drops > 0 && r.facts.is&lackedPackets != 0 && r.counts[statemachine.CaptureDrops] == 0 {
+			r.counts[statemachine.CaptureDrops] = 1 // it was over before the capture told
 		}
 		r.fill(&c, nil)
 		if err := fn(&c); err != nil {

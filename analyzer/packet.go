@@ -128,6 +128,9 @@ type Packet struct {
 	Overlap bool
 	Skip    Skip
 
+	// Sums tells what verifying the checksums showed, where that was asked for.
+	Sums Checksums
+
 	// ICMP is the ICMP error that the packet is, if any; Src and Dst are then
 	// the ends of the segment that it quotes.
 	ICMP ICMPError
@@ -135,6 +138,17 @@ type Packet struct {
 	Src, Dst netip.AddrPort // of the segment's own IP header
 	Segment  statemachine.Segment
 }
+
+// Checksums are the outcome of verifying the checksums of IPv4's header and of
+// TCP (RFC 791 §3.1, RFC 9293 §3.1).
+type Checksums uint8
+
+// The outcomes.
+const (
+	SumChecked Checksums = 1 << iota // the whole segment was captured, so that its sum could be verified
+	SumBad                           // it is wrong, or that of the IPv4 header
+	SumPartial                       // it is the sum of the pseudo-header alone, as a host leaves it to its network card
+)
 
 // ICMPError is an ICMP or ICMPv6 error that quotes a TCP header (RFC 792, RFC
 // 4443 §3).

@@ -47,6 +47,10 @@ type Options struct {
 	Choose func(*Connection) (bool, error)
 	// MaxConnections bounds the live connections; no bound when 0.
 	MaxConnections int
+	// MaxMemory bounds the memory of live connections, in octets; no bound
+	// when 0. Beyond it, as beyond MaxConnections, the longest idle are
+	// written out early. The spools have their own bound.
+	MaxMemory int64
 	// Idle is how long a connection that is not closing may be silent before
 	// it is written out; for ever when 0. What comes later counts as a new one.
 	Idle time.Duration
@@ -205,7 +209,11 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 			return nil
 		}
 	}
+	drops, _ := src.(dropTeller)
 	err = r.each(ctx, func(p *Packet) error {
+		if drops != nil {
+			t.drops = drops.Dropped()
+		}
 		o = Observation{}
 		if p.Skip == NotSkipped && !opt.wants(WantBare) {
 			f, side, reading := t.observe(p)
@@ -265,7 +273,11 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 	records := opt.spools()
 	defer records.close()
 	c := newCollector(opt, sink, notes, records)
+	drops, _ := src.(dropTeller)
 	err = r.each(ctx, func(p *Packet) error {
+		if drops != nil {
+			c.drops = drops.Dropped()
+		}
 		if p.Skip == NotSkipped || p.ICMP.Quotes {
 			return c.observe(p)
 		}
@@ -273,11 +285,15 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 	})
 	r.close()
 	if err == nil {
+		c.drops = r.capture.Drops
 		err = c.finish()
 	}
 	c.close()
 	if err != nil {
 		return err
+	}
+	if records != nil {
+		records.drops = r.capture.Drops
 	}
 	if err := records.choose(); err != nil {
 		return err

@@ -36,8 +36,8 @@ func (t *tracker) beginRecord(f *flow, why endReason) {
 		key: f.key, id: f.id, lowIsClient: f.lowIsClient, role: f.role, why: why,
 		first: f.first, last: f.last, from: f.from, until: t.now.Time, facts: f.facts,
 	}
-	if f.counts != 0 {
-		t.record.counts = *t.counts.at(f.counts)
+	if f.tally != 0 {
+		t.record.counts = t.tallies.at(f.tally).findings
 	}
 }
 

@@ -1,5 +1,7 @@
 package analyzer
 
+import "unsafe"
+
 // slabBits sets the size of a slab's chunks: 2^slabBits elements.
 const slabBits = 9
 
@@ -27,6 +29,15 @@ func (s *slab[T]) alloc() uint32 {
 	}
 	s.next++
 	return s.next - 1
+}
+
+// used returns how many elements are handed out.
+func (s *slab[T]) used() int { return max(int(s.next)-1, 0) - len(s.free) }
+
+// octets returns the size of the elements that are handed out.
+func (s *slab[T]) octets() int {
+	var one T
+	return s.used() * int(unsafe.Sizeof(one))
 }
 
 // at returns the element with index i, which alloc gave.

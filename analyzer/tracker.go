@@ -37,6 +37,8 @@ type item struct {
 	cut             bool // captured without the segment's end
 	overlap         bool // fragments of it overlapped
 	icmp            ICMPError
+	sums            Checksums
+	drops           uint64 // lost by the capture so far
 	seg             statemachine.Segment
 }
 
@@ -46,7 +48,7 @@ func (it *item) set(p *Packet, seed hashSeed) {
 	it.key, it.fromLow = keyOf(p.Src, p.Dst, p.Tunnel)
 	it.hash = it.key.hash(seed)
 	it.capLen, it.wireLen, it.cut = p.CapLen, p.WireLen, p.SegOff+p.SegLen > len(p.Frame)
-	it.overlap, it.seg = p.Overlap, p.Segment
+	it.overlap, it.seg, it.sums = p.Overlap, p.Segment, p.Sums
 	it.icmp = ICMPError{}
 	if p.Skip != NotSkipped {
 		it.icmp = p.ICMP
@@ -64,7 +66,7 @@ type tracker struct {
 	analyses slab[statemachine.Analysis]
 	helds    slab[statemachine.Held]
 	lives    slab[statemachine.Live]
-	counts   slab[findingCounts]
+	tallies  slab[tally]
 
 	notes    noteTaker   // nil when nobody wants them
 	records  recordTaker // nil when nobody wants them
@@ -73,6 +75,7 @@ type tracker struct {
 	evicted  uint64
 	now      statemachine.Moment // the current packet; its time never runs backwards
 	wentBack bool                // the capture's clock did
+	drops    uint64              // lost by the capture, as far as it has told
 	quiet    statemachine.Time   // how long a closing connection is silent before Advance is tried
 	losing   losing              // of live captures
 	live     bool                // the source is one
@@ -100,6 +103,7 @@ func (t *tracker) observe(p *Packet) (*flow, statemachine.Side, statemachine.Rea
 func (t *tracker) take(it *item) (*flow, statemachine.Side, statemachine.Reading) {
 	backwards := t.tick(it.at)
 	t.own = true
+	t.drops = max(t.drops, it.drops)
 	at, fromLow, seg := it.at, it.fromLow, &it.seg
 	i := t.table.find(&it.key, it.hash)
 	if i == 0 {
@@ -122,6 +126,9 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side, statemachine.Reading
 		r = t.feed(f, at, side, seg)
 		if t.live && r.Marks&(statemachine.GapBefore|statemachine.ACKsUnseen) != 0 {
 			t.gap(i, f, since, at, side)
+		}
+		if !t.live && r.Marks&(statemachine.GapBefore|statemachine.ACKsUnseen) != 0 {
+			t.lack(f, at, side)
 		}
 	}
 	t.judgeShape(f, it, side)
@@ -320,10 +327,10 @@ func (t *tracker) finding(f *flow, fd statemachine.Finding) {
 
 // findingAt counts and notes a finding under the packet place.
 func (t *tracker) findingAt(f *flow, fd statemachine.Finding, place uint64) {
-	if f.counts == 0 {
-		f.counts = t.counts.alloc()
+	if f.tally == 0 {
+		f.tally = t.tallies.alloc()
 	}
-	t.counts.at(f.counts)[fd.Code]++
+	t.tallies.at(f.tally).findings[fd.Code]++
 	if t.notes == nil {
 		return
 	}
@@ -333,7 +340,7 @@ func (t *tracker) findingAt(f *flow, fd statemachine.Finding, place uint64) {
 
 // once notes a finding unless the connection has it already.
 func (t *tracker) once(f *flow, fd statemachine.Finding) {
-	if f.counts == 0 || t.counts.at(f.counts)[fd.Code] == 0 {
+	if f.tally == 0 || t.tallies.at(f.tally).findings[fd.Code] == 0 {
 		t.finding(f, fd)
 	}
 }

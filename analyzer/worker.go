@@ -33,11 +33,13 @@ func newBatch() *batch {
 	}
 }
 
-// add appends a packet, dealt to one of n workers.
-func (b *batch) add(p *Packet, seed hashSeed, n int) {
+// add appends a packet, dealt to one of n workers, up to which the capture
+// lost as many packets as drops says.
+func (b *batch) add(p *Packet, seed hashSeed, n int, drops uint64) {
 	b.items = b.items[:len(b.items)+1]
 	it := &b.items[len(b.items)-1]
 	it.set(p, seed)
+	it.drops = drops
 	b.when = append(b.when, it.at)
 	shard := uint8(uint64(it.hash) * uint64(n) >> 32)
 	if it.icmp.Quotes {

@@ -209,7 +209,7 @@ func appendFindingDetail(b []byte, f *statemachine.Finding) []byte {
 	if f.Code == statemachine.ICMPError {
 		b = append(append(b, "; "...), analyzer.ICMPName(f.A)...)
 	}
-	if words := findingNumbers(f.Code); words[0] != "" && (f.A != 0 || f.B != 0) {
+	if words := findingNumbers(f.Code); words[1] != "" && (f.A != 0 || f.B != 0) {
 		b = strconv.AppendInt(append(append(b, "; "...), words[0]...), f.A, 10)
 		b = strconv.AppendInt(append(b, words[1]...), f.B, 10)
 		b = append(b, words[2]...)
@@ -235,6 +235,8 @@ func findingNumbers(c statemachine.Code) [3]string {
 		return [3]string{"it acknowledges ", ", sent was up to ", ""}
 	case statemachine.RSTOutOfWindow, statemachine.RSTInexact, statemachine.RSTIgnored:
 		return [3]string{"its SEQ is ", ", RCV.NXT ", ""}
+	case statemachine.BadChecksum, statemachine.ChecksumOffload:
+		return [3]string{"", " of the ", " segments that could be verified"}
 	case statemachine.ICMPTooBig:
 		return [3]string{"a segment of ", " octets, the MTU there is ", ""}
 	case statemachine.SnaplenCut:

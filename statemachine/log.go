@@ -1,5 +1,7 @@
 package statemachine
 
+import "unsafe"
+
 // entry is what the log keeps of one segment while its effects are unsettled.
 // The bits were judged when it was captured: they depend on the past alone.
 type entry struct {
@@ -64,6 +66,7 @@ const (
 type logPool struct {
 	free [3][][]entry
 	slab []entry
+	lent int // entries in logs
 }
 
 func logClass(c int) int {
@@ -81,6 +84,7 @@ var logCaps = [3]int{logSmall, logMedium, logLarge}
 
 // get returns an empty log of the given class.
 func (p *logPool) get(class int) []entry {
+	p.lent += logCaps[class]
 	if f := p.free[class]; len(f) > 0 {
 		l := f[len(f)-1]
 		p.free[class] = f[:len(f)-1]
@@ -99,9 +103,13 @@ func (p *logPool) get(class int) []entry {
 func (p *logPool) put(l []entry) {
 	if c := cap(l); c > 0 {
 		class := logClass(c)
+		p.lent -= c
 		p.free[class] = append(p.free[class], l[:0])
 	}
 }
+
+// Memory returns the octets that the logs of all live connections take.
+func (m *Machine) Memory() int { return m.pool.lent * int(unsafe.Sizeof(entry{})) }
 
 // push appends e to the log of c, making room where it is full.
 func (m *Machine) push(c *Conn, e *entry) {

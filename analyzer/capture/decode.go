@@ -25,6 +25,8 @@ type Decoder struct {
 	end       int // where the innermost IP packet ended on the wire, as an offset in the frame
 	fragments fragments
 	slow      bool     // tests: leave nothing to plain
+	verify    bool     // checksums
+	routed    bool     // an IPv6 routing header: the checksum has another destination
 	padded    bool     // the WLAN header is padded to four octets
 	scratch   [40]byte // a fixed header, mended for gopacket
 	mute      feedback
@@ -42,7 +44,7 @@ func (feedback) SetTruncated() {}
 // survived: p.Skip says what kept a packet from giving a segment.
 func (d *Decoder) Decode(p *analyzer.Packet) {
 	clearDecoded(p)
-	if d.slow || !plain(p) {
+	if d.slow || d.verify || !plain(p) {
 		d.decodeLayers(p)
 	}
 }
@@ -50,7 +52,7 @@ func (d *Decoder) Decode(p *analyzer.Packet) {
 // decodeLayers is Decode for what is not plain.
 func (d *Decoder) decodeLayers(p *analyzer.Packet) {
 	defer contain(p)
-	d.end, d.padded = 0, false
+	d.end, d.padded, d.routed = 0, false, false
 	d.walk(p, linkStep(p.Link), 0)
 }
 

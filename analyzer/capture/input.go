@@ -3,6 +3,7 @@ package capture
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
 )
 
 // How many octets tell a file's kind: the first tell captures and packed data,
@@ -24,9 +27,9 @@ const (
 // unpackBuffer is how much packed data a decompressor is given at once.
 const unpackBuffer = 128 << 10
 
-// maxZstdWindow bounds the memory that a zstd frame may ask for, in octets; it
-// is the window of zstd --long.
-const maxZstdWindow = 128 << 20
+// maxWindow bounds the memory that a zstd or xz file may ask for, in octets: it
+// is the window of zstd --long, and twice the dictionary of xz -9.
+const maxWindow = 128 << 20
 
 // newRecords finds out what r holds, by its first octets and not by its name,
 // and returns the reader of its records. Compressed data are unpacked once.
@@ -48,15 +51,54 @@ func newRecords(r io.Reader, name string, links *linkSet) (rec records, release 
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		packed = "zstd"
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(maxZstdWindow))
+			zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, release, &Error{File: name, Offset: NoOffset, Reason: "the zstd header is damaged: " + err.Error()}
 		}
 		release = z.Close
 		b = newBlocks(unpacked{z, packed})
+	case bytes.HasPrefix(head, []byte{0x04, 0x22, 0x4d, 0x18}):
+		packed = "lz4"
+		b = newBlocks(unpacked{lz4.NewReader(b), packed})
+	case bytes.HasPrefix(head, []byte("\xfd7zX")):
+		packed = "xz"
+		if n := xzDictionary(b.view(xzHeadLen)); n > maxWindow {
+			return nil, release, &Error{File: name, Offset: NoOffset, Reason: fmt.Sprintf("the xz data need %d octets of memory to unpack (at most %d)", n, maxWindow)}
+		}
+		z, err := xz.NewReader(bufio.NewReaderSize(b, unpackBuffer))
+		if err != nil {
+			return nil, release, &Error{File: name, Offset: NoOffset, Reason: "the xz header is damaged: " + err.Error()}
+		}
+		b = newBlocks(unpacked{z, packed})
 	}
 	rec, err = formatOf(stream{blocks: b, name: name, links: links}, packed)
 	return rec, release, err
+}
+
+// xzHeadLen is the length of an xz stream's header with the part of the first
+// block's header that names one filter.
+const xzHeadLen = 12 + 2 + 16 + 3
+
+// xzDictionary returns the size of the dictionary that the first block of an
+// xz file asks for (The .xz File Format §3.1, §5.3.1); 0 when it is not told.
+func xzDictionary(head []byte) uint64 {
+	const streamHeader, sizes, filterLZMA2 = 12, 0xc0, 0x21
+	if len(head) < xzHeadLen {
+		return 0
+	}
+	flags := head[streamHeader+1]
+	b := head[streamHeader+2:]
+	for f := flags & sizes; f != 0; f &= f - 1 { // two sizes, each there or not
+		_, n := binary.Uvarint(b)
+		if n <= 0 {
+			return 0
+		}
+		b = b[n:]
+	}
+	if len(b) < 3 || b[0] != filterLZMA2 || b[1] != 1 || b[2] > 40 {
+		return 0
+	}
+	return uint64(2|b[2]&1) << (b[2]/2 + 11)
 }
 
 // unpacked is a decompressor that says whose data are damaged.
@@ -65,9 +107,15 @@ type unpacked struct {
 	format string
 }
 
-// Read reads unpacked data.
-func (u unpacked) Read(b []byte) (int, error) {
-	n, err := u.r.Read(b)
+// Read reads unpacked data. A decompressor that fails on damage does not take
+// the program with it.
+func (u unpacked) Read(b []byte) (n int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			n, err = 0, fmt.Errorf("the %s data are damaged: %v", u.format, r)
+		}
+	}()
+	n, err = u.r.Read(b)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("the %s data are damaged: %w", u.format, err)
 	}
@@ -120,9 +168,9 @@ func looksLike(head []byte) string {
 		{"\x7fELF", "it looks like an ELF program"},
 		{"\x1f\x8b", "it looks like gzip data"},
 		{"\x28\xb5\x2f\xfd", "it looks like zstd data"},
-		{"\xfd7zXZ\x00", "it looks like xz data; unpack it first"},
+		{"\xfd7zXZ\x00", "it looks like xz data"},
 		{"BZh", "it looks like bzip2 data; unpack it first"},
-		{"\x04\x22\x4d\x18", "it looks like lz4 data; unpack it first"},
+		{"\x04\x22\x4d\x18", "it looks like lz4 data"},
 		{"PK\x03\x04", "it looks like a zip archive; unpack it first"},
 		{"7z\xbc\xaf\x27\x1c", "it looks like a 7-zip archive; unpack it first"},
 		{"snoop\x00\x00\x00", "it looks like a snoop capture, which is not read; editcap converts it"},

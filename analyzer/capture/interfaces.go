@@ -130,7 +130,7 @@ func (r *pcapng) statistics(b []byte) {
 		}
 		rest = next
 	}
-	r.interfaces[id].reported = sum
+	r.lose(&r.interfaces[id], func(i *ngInterface) { i.reported = sum })
 }
 
 // dropCount returns the drop count among the options of a packet block.

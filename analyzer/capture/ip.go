@@ -58,7 +58,7 @@ func (d *Decoder) ipv4(p *analyzer.Packet, off int) (step, int) {
 	if h[0]>>4 != 4 || n < ipv4Len || total < n {
 		return malformed(p)
 	}
-	p.IPVersion, p.NetOff = 4, off
+	p.IPVersion, p.NetOff, d.routed = 4, off, false
 	if err := d.ip4.DecodeFromBytes(d.plainIPv4(h), d.mute); err != nil {
 		return malformed(p)
 	}
@@ -100,7 +100,7 @@ func (d *Decoder) ipv6(p *analyzer.Packet, off int) (step, int) {
 	if h[0]>>4 != 6 {
 		return malformed(p)
 	}
-	p.IPVersion, p.NetOff = 6, off
+	p.IPVersion, p.NetOff, d.routed = 6, off, false
 	if err := d.ip6.DecodeFromBytes(d.plainIPv6(h), d.mute); err != nil {
 		return malformed(p)
 	}
@@ -171,6 +171,7 @@ func (d *Decoder) extensions(p *analyzer.Packet, next uint8, field, off, until, 
 				return d.fragment(p, ip, off+n, until, &x)
 			}
 		}
+		d.routed = d.routed || next == protoRouting && p.Frame[off+3] != 0
 		next, field, off = p.Frame[off], off, off+n
 	}
 	return protoStep(next), off

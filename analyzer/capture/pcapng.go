@@ -36,6 +36,7 @@ type pcapng struct {
 	stream
 	interfaces []ngInterface // of the current section
 	dropped    uint64        // by earlier sections
+	lost       uint64        // by the current one
 	time       statemachine.Time
 }
 
@@ -143,7 +144,7 @@ func (r *pcapng) section() error {
 		return r.damage(r.off, "pcapng version %d.%d is not known (only 1.x)", major, r.order.Uint16(h[14:]))
 	}
 	r.dropped = r.drops()
-	r.interfaces = r.interfaces[:0]
+	r.interfaces, r.lost = r.interfaces[:0], 0
 	return r.passOver(n)
 }
 
@@ -162,7 +163,9 @@ func (r *pcapng) enhanced(p *analyzer.Packet, b []byte) error {
 	r.store(p, i, i.at(ticks), b[fixed:fixed+int(captured)], wire)
 	p.Interface = uint16(id)
 	if rest := fixed + (int(captured)+3)&^3; rest < len(b) {
-		i.lost += r.dropCount(b[rest:])
+		if n := r.dropCount(b[rest:]); n > 0 {
+			r.lose(i, func(i *ngInterface) { i.lost += n })
+		}
 	}
 	return nil
 }
@@ -178,8 +181,8 @@ func (r *pcapng) oldPacket(p *analyzer.Packet, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if lost := r.order.Uint16(b[2:]); lost != unknown {
-		i.lost += uint64(lost)
+	if lost := r.order.Uint16(b[2:]); lost != unknown && lost != 0 {
+		r.lose(i, func(i *ngInterface) { i.lost += uint64(lost) })
 	}
 	ticks := uint64(r.order.Uint32(b[4:]))<<32 | uint64(r.order.Uint32(b[8:]))
 	r.store(p, i, i.at(ticks), b[fixed:fixed+int(captured)], wire)
@@ -227,13 +230,14 @@ func (r *pcapng) store(p *analyzer.Packet, i *ngInterface, t statemachine.Time, 
 	p.CapLen, p.WireLen = uint32(len(frame)), wire
 }
 
-// drops sums what all interfaces lost.
-func (r *pcapng) drops() uint64 {
-	n := r.dropped
-	for i := range r.interfaces {
-		n += r.interfaces[i].drops()
-	}
-	return n
+// drops returns what all interfaces lost.
+func (r *pcapng) drops() uint64 { return r.dropped + r.lost }
+
+// lose changes what an interface lost, and the sum.
+func (r *pcapng) lose(i *ngInterface, change func(*ngInterface)) {
+	before := i.drops()
+	change(i)
+	r.lost += i.drops() - before
 }
 
 // interfaceName returns the name of an interface of the current section.

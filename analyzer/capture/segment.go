@@ -34,6 +34,9 @@ func (d *Decoder) segment(p *analyzer.Packet, off, end int) {
 		return
 	}
 	p.Segment.Len = statemachine.Size(max(p.SegLen-n, 0))
+	if d.verify && !p.Fragment && !d.routed {
+		verify(p)
+	}
 	if n > tcpLen {
 		options(&p.Segment.Options, b[tcpLen:min(n, len(b))], n-tcpLen)
 	}

@@ -9,6 +9,7 @@
 package capture
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,7 @@ const maxErrors = 1000
 // Source is not safe for use by two goroutines.
 type Source struct {
 	paths   []string
+	follow  context.Context // not nil: wait for more at the end of the last file
 	stdin   io.Reader
 	decoder Decoder
 
@@ -111,7 +113,7 @@ func (s *Source) Next(p *analyzer.Packet) error {
 			}
 			continue
 		}
-		if !errors.Is(err, io.EOF) {
+		if !errors.Is(err, io.EOF) && !s.followed() {
 			s.report(err)
 		}
 		s.finish()
@@ -169,6 +171,9 @@ func (s *Source) open(path string) error {
 			return err
 		}
 		s.octets.r = f
+		if s.follow != nil && s.next == len(s.paths) {
+			s.octets.r = growing{s.follow, f}
+		}
 		s.name, r, s.closer = path, &s.octets, f
 	}
 	var err error
@@ -195,6 +200,17 @@ func (c *counter) Read(b []byte) (int, error) {
 // Octets returns how much of the files was read, packed as they are; standard
 // input does not count.
 func (s *Source) Octets() int64 { return s.octets.n }
+
+// Follow makes the source wait for more at the end of its last file, which
+// somebody still writes, until ctx ends. A record that is not whole by then is
+// no damage. It is to be called before the first packet is read, and does
+// nothing to standard input, which waits by itself.
+func (s *Source) Follow(ctx context.Context) { s.follow = ctx }
+
+// followed reports that the last file was followed to the end of the context.
+func (s *Source) followed() bool {
+	return s.follow != nil && s.next == len(s.paths) && s.closer != nil && s.follow.Err() != nil
+}
 
 // finish closes the current file.
 func (s *Source) finish() {
@@ -241,6 +257,9 @@ func (s *Source) drops() uint64 {
 	}
 	return n
 }
+
+// Dropped returns how many packets the captures told so far that they lost.
+func (s *Source) Dropped() uint64 { return s.drops() }
 
 // InterfaceName returns the name that the capture gives to the interface of the
 // packet that Next returned last, at most 256 octets of whatever the file holds;

@@ -12,6 +12,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
 
 	"github.com/tcpstate/tcpstate/analyzer"
 )
@@ -40,6 +42,35 @@ func zst(t testing.TB, b []byte) []byte {
 	return w.EncodeAll(b, nil)
 }
 
+func lz(t testing.TB, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := lz4.NewWriter(&out)
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func xzip(t testing.TB, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := xz.NewWriter(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 // store writes a file into a directory of the test.
 func store(t *testing.T, name string, b []byte) string {
 	t.Helper()
@@ -61,6 +92,10 @@ func TestPackedInput(t *testing.T) {
 	for name, file := range map[string][]byte{
 		"gzip":              gz(t, plain),
 		"zstd":              zst(t, plain),
+		"lz4":               lz(t, plain),
+		"xz":                xzip(t, plain),
+		"lz4 in two parts":  cat(lz(t, plain[:70]), lz(t, plain[70:])),
+		"xz in two parts":   cat(xzip(t, plain[:70]), xzip(t, plain[70:])),
 		"gzip in two parts": cat(gz(t, plain[:70]), gz(t, plain[70:])),
 		"zstd in two parts": cat(zst(t, plain[:70]), zst(t, plain[70:])),
 	} {
@@ -94,7 +129,7 @@ func TestNoCapture(t *testing.T) {
 		{"zeros", make([]byte, 100), "not a capture file (it starts with zeros)"},
 		{"binary", []byte{1, 2, 3, 4, 5}, "not a capture file (it starts with 01 02 03 04)"},
 		{"zip", []byte("PK\x03\x04...."), "not a capture file (it looks like a zip archive; unpack it first)"},
-		{"xz", []byte("\xfd7zXZ\x00..."), "not a capture file (it looks like xz data; unpack it first)"},
+		{"xz", []byte("\xfd7zXZ\x00..."), "the xz header is damaged: unexpected EOF"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

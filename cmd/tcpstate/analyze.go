@@ -31,6 +31,7 @@ type analyzeOptions struct {
 	failOn   []string
 	filter   string
 	segments bool
+	input    inputOptions
 	all      bool
 
 	absolute bool
@@ -62,7 +63,8 @@ A step of an end is
 
 Lines that do not begin with four blanks are tcpdump's. With -v and -# tcpdump's
 own lines may begin so; ours then begin with eight.
-Files may be pcap or pcapng, packed with gzip or zstd; - is standard input.`
+Files may be pcap or pcapng, packed with gzip, zstd, lz4 or xz; - is standard
+input. Several files are read in the order of their first packets.`
 
 // newAnalyzeCommand reads captures and prints what happened in them.
 func newAnalyzeCommand(s *streams) *cobra.Command {
@@ -84,15 +86,17 @@ func newAnalyzeCommand(s *streams) *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			o.files, o.changed = args, c.Flags().Changed
+			o.changed = c.Flags().Changed
+			o.files = o.input.order(args)
 			return o.run(c.Context())
 		},
 		ValidArgsFunction: cobra.FixedCompletions(
-			[]string{"pcap", "pcapng", "cap", "gz", "zst"}, cobra.ShellCompDirectiveFilterFileExt),
+			[]string{"pcap", "pcapng", "cap", "gz", "zst", "lz4", "xz"}, cobra.ShellCompDirectiveFilterFileExt),
 	}
 	o.addFlags(c)
 	o.choice.addFlags(c.Flags())
 	c.Flags().StringVar(&o.filter, "filter", "", "only packets for which this expression of pcap-filter(7) is true")
+	o.input.addFlags(c.Flags())
 	return c
 }
 
@@ -173,8 +177,11 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 		Wants:    wants | o.choice.wants(),
 		OnePass:  o.onePass(),
 		Choose:   o.choice.pick(),
-		AnyOrder: format == report.Summary, // the table has an order of its own
+		AnyOrder: format == report.Summary && !capture.MayTellLosses(o.files), // the table has an order of its own
 		Machine:  timers,
+	}
+	if err := o.input.limit(&run, o.files); err != nil {
+		return errors.Join(err, closeOut())
 	}
 	if len(codes) > 0 {
 		run.Wants |= analyzer.WantConnections
@@ -189,6 +196,7 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	source := func() (analyzer.Source, error) {
 		src := capture.OpenAll(o.files, stdin)
 		src.SetFilter(filter)
+		o.input.prepare(ctx, src)
 		o.choice.opened(src)
 		return bar.follow(src), nil
 	}
@@ -210,6 +218,9 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 // onePass decides whether the input is read once, because it cannot be read
 // again. Chosen connections are known after a first pass only.
 func (o *analyzeOptions) onePass() bool {
+	if o.input.follow {
+		return true
+	}
 	if o.choice.filter != nil {
 		return passesBy(o.files)
 	}
@@ -249,7 +260,7 @@ func (o *analyzeOptions) report() (report.Format, report.Options, error) {
 			Verbose: min(o.verbose, 3), Number: o.number, InterfaceName: interfaceNames(),
 		},
 		Color: color, All: o.all, Segments: o.segments, Events: events,
-		Prompt: terminal || !capture.Rereadable(o.files),
+		Prompt: terminal || o.input.follow || !capture.Rereadable(o.files),
 	}
 	if o.output == "" {
 		out.Width = o.streams.width

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/analyzer/capture"
+)
+
+// inputOptions are the flags of analyze that say how files are read and how
+// much of them may be in memory.
+type inputOptions struct {
+	follow    bool
+	asGiven   bool
+	checksums bool
+	maxConns  int
+	maxMemory string
+}
+
+func (o *inputOptions) addFlags(f *pflag.FlagSet) {
+	f.BoolVar(&o.follow, "follow", false, "wait for more at the end of the last file, until interrupted")
+	f.BoolVar(&o.asGiven, "as-given", false, "read several files in the order given, not in that of their first packets")
+	f.BoolVar(&o.checksums, "checksums", false, "verify the checksums of IPv4 and TCP")
+	f.IntVar(&o.maxConns, "max-connections", 0, "live connections at most; the longest idle are written out early; 0 for any number")
+	f.StringVar(&o.maxMemory, "max-memory", "", "memory for live connections, as 500M or 2G; the longest idle are written out early")
+}
+
+// order returns the files in the order in which they are to be read.
+func (o *inputOptions) order(files []string) []string {
+	if o.asGiven || o.follow {
+		return files
+	}
+	return capture.ByTime(files)
+}
+
+// prepare sets up a source.
+func (o *inputOptions) prepare(ctx context.Context, src *capture.Source) {
+	if o.follow {
+		src.Follow(ctx)
+	}
+	src.VerifyChecksums(o.checksums)
+}
+
+// limit puts the limits into the options of the run.
+func (o *inputOptions) limit(run *analyzer.Options, files []string) error {
+	if o.maxConns < 0 {
+		return &usageError{text: "--max-connections cannot be negative"}
+	}
+	run.MaxConnections = o.maxConns
+	if o.maxMemory != "" {
+		n, err := parseSize(o.maxMemory)
+		if err != nil {
+			return err
+		}
+		if n <= 0 {
+			return &usageError{text: "--max-memory must be more than nothing", hint: "for example 500M"}
+		}
+		run.MaxMemory = n
+	}
+	if o.follow && !capture.Rereadable(files[len(files)-1:]) && !slices.Contains(files, capture.Stdin) {
+		return &usageError{text: "--follow needs a regular file", hint: "a pipe is waited for anyway"}
+	}
+	return nil
+}
