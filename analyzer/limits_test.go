@@ -55,7 +55,7 @@ func (s *withDrops) Dropped() uint64 {
 func (s *withDrops) Stats() SourceStats { return SourceStats{Drops: s.Dropped()} }
 
 // A hole in a capture that lost packets is no loss on the way.
-func TestCaptureDrops(t *testing.T) {
+func TestDropsToldByFiles(t *testing.T) {
 	s := &script{}
 	k := s.talk("10.0.0.1:40000", "10.0.0.2:80")
 	k.handshake()
