@@ -12,8 +12,12 @@ import (
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 
+// maxContexts is how many packets of a capture get their lines: nobody reads
+// more.
+const maxContexts = 100
+
 // AddContext gives each result that was not met the timeline around its
-// packet: the lines of the packet before it in the same connection, its own
+// packet, the first hundred packets at most: the lines of the packet before it in the same connection, its own
 // with what stands under it, and the one behind it. It reads the capture once
 // more; zone is that of the printed times, nil for the local one.
 func AddContext(ctx context.Context, path string, timers statemachine.Config, zone *time.Location, results []Result) error {
@@ -47,7 +51,7 @@ func newContextSink(zone *time.Location, results []Result) *contextSink {
 		wanted: make(map[uint64][]ContextLine), before: make(map[uint32]ContextLine), waiting: make(map[uint32][]uint64),
 	}
 	for _, r := range results {
-		if !r.Met && r.Packet != 0 {
+		if !r.Met && r.Packet != 0 && len(s.wanted) < maxContexts {
 			s.wanted[r.Packet] = nil
 		}
 	}

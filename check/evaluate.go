@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Check holds a capture against the expectations: one Result for each, in the
-// order of the file, and for each connection that it speaks of.
+// Check holds a capture against the expectations, in the order of the file:
+// one Result for each that is met, and one for each connection that does not
+// meet it.
 func (x *Expectations) Check(o *Observed) []Result {
 	var out []Result
 	for i := range x.capture {
@@ -34,15 +35,42 @@ func (e *captureExpectation) check(o *Observed) Result {
 func (e *entry) check(o *Observed) []Result {
 	chosen := e.match.choose(o.Connections)
 	out := []Result{e.checkCount(o, chosen)}
-	for _, c := range chosen {
-		for i := range e.rules {
-			x := &e.rules[i]
-			res := x.test(c)
+	for i := range e.rules {
+		x := &e.rules[i]
+		subject := func(c *Connection) string { return e.subject(c, len(chosen)) }
+		out = append(out, applied(&x.rule, x.at, chosen, subject, x.write)...)
+	}
+	return out
+}
+
+// maxFailures is how many connections are named that fail the same rule.
+const maxFailures = 1000
+
+// applied holds connections against a rule: one Result for each that fails, a
+// thousand at most, or a single one when all of them meet it. There is none
+// without connections.
+func applied(r *rule, at Position, list []*Connection, subject func(*Connection) string, write func(any)) []Result {
+	var out []Result
+	failed := 0
+	for _, c := range list {
+		res := r.test(c)
+		if res.met {
+			continue
+		}
+		if failed++; failed <= maxFailures {
 			out = append(out, Result{
-				At: x.at, Code: x.code, Expect: e.subject(c, len(chosen)) + ": " + x.expect, Met: res.met,
-				Seen: res.seen, Conn: c.ID, Packet: res.packet, repair: repairWith(x.write, res),
+				At: at, Code: r.code, Expect: subject(c) + ": " + r.expect,
+				Seen: res.seen, Conn: c.ID, Packet: res.packet, repair: repairWith(write, res),
 			})
 		}
+	}
+	switch {
+	case failed > maxFailures:
+		out = append(out, Result{At: at, Code: r.code, Expect: r.expect, Seen: fmt.Sprintf("%d more connections that do not meet it", failed-maxFailures)})
+	case failed == 0 && len(list) == 1:
+		out = append(out, Result{At: at, Code: r.code, Expect: subject(list[0]) + ": " + r.expect, Met: true, Conn: list[0].ID})
+	case failed == 0 && len(list) > 1:
+		out = append(out, Result{At: at, Code: r.code, Expect: fmt.Sprintf("%d connections: %s", len(list), r.expect), Met: true})
 	}
 	return out
 }

@@ -71,7 +71,7 @@ func Observe(ctx context.Context, path string, timers statemachine.Config) (*Obs
 	if err != nil {
 		return nil, err
 	}
-	src.Close()
+	_ = src.Close() // opened for reading only: nothing can be lost
 	o := &Observed{Path: path}
 	open := func() (analyzer.Source, error) { return capture.Open(path) }
 	opt := analyzer.Options{

@@ -31,7 +31,7 @@ func PolicyNames() []string { return []string{"strict", "default", "lenient"} }
 func NewPolicy(name string) *Policy {
 	p := &Policy{Name: name, verdicts: make(map[analyzer.Verdict]bool)}
 	bad := []analyzer.Verdict{
-		analyzer.VerdictRefused, analyzer.VerdictUnanswered, analyzer.VerdictHalfOpen, analyzer.VerdictReset,
+		analyzer.VerdictRefused, analyzer.VerdictRefusedByICMP, analyzer.VerdictUnanswered, analyzer.VerdictHalfOpen, analyzer.VerdictReset,
 		analyzer.VerdictHalfClosed, analyzer.VerdictTimedOut, analyzer.VerdictScan,
 	}
 	switch name {
@@ -103,29 +103,21 @@ func (f *FindingSet) drop(word string) {
 	f.words = slices.DeleteFunc(f.words, func(w string) bool { return w == word })
 }
 
-// Check judges a capture. There is one Result for each connection and demand
-// that is not met, and one that is met for each connection without fault.
+// Check judges a capture: one Result for each demand that every connection
+// meets, and one for each connection that does not.
 func (p *Policy) Check(o *Observed) []Result { return p.check(o, Position{File: "policy " + p.Name}) }
 
 func (p *Policy) check(o *Observed, at Position) []Result {
-	rules := p.rules()
-	var out []Result
 	if len(o.Connections) == 0 {
-		out = append(out, Result{At: at, Code: "policy", Expect: "the capture has a connection", Seen: fmt.Sprintf("%d packets, none of TCP that can be followed", o.Capture.Packets)})
+		return []Result{{
+			At: at, Code: "policy", Expect: "the capture has a connection",
+			Seen: fmt.Sprintf("%d packets, none of TCP that can be followed", o.Capture.Packets),
+		}}
 	}
-	for _, c := range o.Connections {
-		before := len(out)
-		for _, r := range rules {
-			if res := r.test(c); !res.met {
-				out = append(out, Result{
-					At: at, Code: r.code, Expect: fmt.Sprintf("connection %d: %s", c.ID, r.expect),
-					Seen: res.seen, Conn: c.ID, Packet: res.packet,
-				})
-			}
-		}
-		if len(out) == before {
-			out = append(out, Result{At: at, Code: "policy", Expect: fmt.Sprintf("connection %d passes the policy", c.ID), Met: true, Conn: c.ID})
-		}
+	var out []Result
+	subject := func(c *Connection) string { return fmt.Sprintf("connection %d", c.ID) }
+	for _, r := range p.rules() {
+		out = append(out, applied(&r, at, o.Connections, subject, nil)...)
 	}
 	return out
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/tcpstate/tcpstate/analyzer/where"
 	"github.com/tcpstate/tcpstate/check"
 )
 
@@ -162,6 +163,12 @@ func TestDocument(t *testing.T) {
 			if !regexp.MustCompile(`\b` + f + `: ?`).Match(examples) {
 				t.Errorf("%s of %s stands in no example", f, where)
 			}
+		}
+	}
+	row := regexp.MustCompile(`(?m)^\| .verdict. \| .*$`).Find(doc)
+	for _, v := range where.Verdicts() {
+		if !regexp.MustCompile(`[ ,]` + v + `(,| \|)`).Match(row) {
+			t.Errorf("the verdict %s is not in the list", v)
 		}
 	}
 	for _, p := range check.PolicyNames() {

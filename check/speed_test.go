@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -67,7 +68,7 @@ func TestStop(t *testing.T) {
 	stop := fmt.Errorf("enough")
 	n := 0
 	err := check.Files(context.Background(), files, check.Options{Jobs: 3}, func(*check.Report) error { n++; return stop })
-	if err != stop || n != 1 {
+	if !errors.Is(err, stop) || n != 1 {
 		t.Errorf("%v after %d reports", err, n)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

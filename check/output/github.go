@@ -22,11 +22,13 @@ func (g *github) Report(r *check.Report) error {
 			annotation(&b, x.at, "cannot be checked", x.text)
 		}
 	}
-	for i := range r.Results {
-		res := &r.Results[i]
-		if res.Met {
-			continue
+	unmet := r.Unmet()
+	for i := range unmet {
+		if i == shownUnmet {
+			annotation(&b, check.Position{File: r.Capture}, "and more", fmt.Sprintf("%d more expectations of %s are not met", len(unmet)-i, clean(r.Capture)))
+			break
 		}
+		res := &unmet[i]
 		at := res.At
 		if at.Line == 0 {
 			at = check.Position{File: r.Capture}

@@ -11,10 +11,15 @@ import (
 // HumanOptions choose what people are shown.
 type HumanOptions struct {
 	Color bool
-	// All shows the captures that passed too, and with Verbose 2 each
-	// expectation.
+	// Verbose 1 shows the captures that passed too, and every expectation
+	// that was not met instead of the first 20 of a capture; 2 shows those
+	// that were met as well.
 	Verbose int
 }
+
+// shownUnmet is how many unmet expectations of a capture are shown where people
+// read.
+const shownUnmet = 20
 
 type human struct {
 	w      io.Writer
@@ -53,9 +58,14 @@ func (h *human) Report(r *check.Report) error {
 	case h.opt.Verbose > 0:
 		fmt.Fprintf(&b, "%s %s: %s met%s\n", h.paint(green, "✓"), clean(r.Capture), plural(len(r.Results), "expectation"), h.by(r))
 	}
-	for i := range r.Results {
+	shown := 0
+	for i := 0; i < len(r.Results); i++ {
 		switch res := &r.Results[i]; {
+		case !res.Met && h.opt.Verbose == 0 && shown == shownUnmet:
+			fmt.Fprintf(&b, "  … and %d more; -v shows them all\n", len(unmet))
+			i = len(r.Results)
 		case !res.Met:
+			shown++
 			unmet = unmet[1:]
 			// Neighbours of one packet share its lines, behind the last.
 			h.result(&b, res, len(unmet) == 0 || unmet[0].Packet != res.Packet)

@@ -30,11 +30,13 @@ func (m *markdown) Report(r *check.Report) error {
 			fmt.Fprintf(&m.body, "- %s\n", mdText(l))
 		}
 	}
-	for i := range r.Results {
-		res := &r.Results[i]
-		if res.Met {
-			continue
+	unmet := r.Unmet()
+	for i := range unmet {
+		if i == shownUnmet {
+			fmt.Fprintf(&m.body, "- … and %d more\n", len(unmet)-i)
+			break
 		}
+		res := &unmet[i]
 		fmt.Fprintf(&m.body, "- **%s** (%s)  \n  seen: %s\n", mdText(res.Expect), mdText(res.At.String()), mdText(res.What()))
 		if text := res.ContextText("  "); text != "" {
 			fmt.Fprintf(&m.body, "\n  ```\n%s  ```\n", strings.ReplaceAll(text, "```", "'''"))

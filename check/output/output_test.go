@@ -219,3 +219,28 @@ func TestGitHubCommands(t *testing.T) {
 		t.Error(lines[0])
 	}
 }
+
+// TestManyUnmet: where people read, a capture with many faults takes few lines,
+// and says how many it left out; machines get them all.
+func TestManyUnmet(t *testing.T) {
+	r := &check.Report{Capture: "a.pcap"}
+	for range 500 {
+		r.Results = append(r.Results, check.Result{At: check.Position{File: "a.yaml", Line: 1, Column: 1}, Expect: "x", Seen: "y", Code: "z"})
+	}
+	for name, make := range map[string]func(io.Writer) output.Writer{
+		"human": human(output.HumanOptions{}), "github": form("github"), "markdown": form("markdown"),
+	} {
+		text := write(t, make, []*check.Report{r})
+		if n := strings.Count(text, "\n"); n > 60 || !strings.Contains(text, "480 more") {
+			t.Errorf("%s: %d lines\n%s", name, n, text)
+		}
+	}
+	for _, name := range []string{"junit", "sarif", "tap"} {
+		if n := strings.Count(write(t, form(name), []*check.Report{r}), "seen: y") + strings.Count(write(t, form(name), []*check.Report{r}), `message="y"`); n != 500 {
+			t.Errorf("%s has %d results", name, n)
+		}
+	}
+	if n := strings.Count(write(t, human(output.HumanOptions{Verbose: 1}), []*check.Report{r}), "seen: y"); n != 500 {
+		t.Errorf("-v shows %d", n)
+	}
+}

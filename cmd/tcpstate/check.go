@@ -83,7 +83,7 @@ func newCheckCommand(s *streams) *cobra.Command {
 	f.StringSliceVar(&o.allow, "allow", nil, "findings or verdicts that the policy lets pass")
 	f.StringSliceVar(&o.reports, "report", nil, "reports for machines, FORM=FILE or FORM for standard output: "+strings.Join(output.Formats(), ", "))
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "captures read at a time, 0 for one on each processor")
-	f.CountVarP(&o.verbose, "verbose", "v", "name the captures that pass too, -vv each expectation")
+	f.CountVarP(&o.verbose, "verbose", "v", "name the captures that pass too, and all that is not met; -vv each expectation")
 	f.StringVar(&o.color, "color", "auto", "colour: auto, always, never; auto obeys NO_COLOR")
 	complete(c, "policy", check.PolicyNames())
 	complete(c, "forbid", check.Codes())
