@@ -355,23 +355,28 @@ func replayAll(ctx context.Context, open func() (Source, error), sink Sink, pack
 	r := &reader{src: src}
 	defer r.close()
 	v := newReplay(starts)
-	var o Observation
-	err = r.each(ctx, func(p *Packet) error {
-		if p.HasTCP {
-			o = Observation{Packet: p}
-			if p.Skip == NotSkipped {
-				o.Conn, o.Side, o.Reading = v.observe(p)
-				o.Notes = notes.upTo(p.Number)
+	inner, stop := context.WithCancel(ctx)
+	defer stop()
+	a := startAhead(func(a *ahead) error {
+		var o Observation
+		return r.each(inner, func(p *Packet) error {
+			if p.HasTCP {
+				o = Observation{Packet: p}
+				if p.Skip == NotSkipped {
+					o.Conn, o.Side, o.Reading = v.observe(p)
+					o.Notes = notes.upTo(p.Number)
+				}
+				if err := a.add(inner, &o); err != nil {
+					return err
+				}
 			}
-			if err := giveChosen(&o, notes.only, sink); err != nil {
-				return err
+			if r.capture.Packets == packets {
+				return errEnough
 			}
-		}
-		if r.capture.Packets == packets {
-			return errEnough
-		}
-		return nil
+			return nil
+		})
 	})
+	err = a.each(stop, func(c *chunk) error { return c.give(notes.only, sink) })
 	switch {
 	case errors.Is(err, errEnough):
 		return errors.Join(notes.err, starts.err)
