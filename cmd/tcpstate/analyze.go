@@ -77,10 +77,11 @@ func newAnalyzeCommand(s *streams) *cobra.Command {
   tcpstate analyze -f summary monday.pcap.gz tuesday.pcapng
   tcpstate analyze -f ndjson --events transition capture.pcap | jq .
   tcpdump -w - tcp | tcpstate analyze -
-  tcpstate analyze --fail-on rst-out-of-window,data-after-fin capture.pcap`,
+  tcpstate analyze --fail-on rst-out-of-window,data-after-fin capture.pcap
+  tcpstate analyze --where 'retransmissions > 10' --save-pcap lossy.pcapng capture.pcap`,
 		DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 && o.choice.where != whereHelp {
 				return &usageError{text: "analyze needs a capture file", hint: "- reads standard input"}
 			}
 			return nil
@@ -88,6 +89,9 @@ func newAnalyzeCommand(s *streams) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			o.changed = c.Flags().Changed
 			o.files = o.input.order(args)
+			if o.choice.where == whereHelp {
+				return explainWhere(s.out)
+			}
 			return o.run(c.Context())
 		},
 		ValidArgsFunction: cobra.FixedCompletions(
@@ -165,7 +169,7 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 		return err
 	}
 	wants := report.Wants(format, options)
-	if err := o.choice.compile(o.files, wants); err != nil {
+	if err := o.choice.compile(o.input.follow || passesBy(o.files), wants); err != nil {
 		return err
 	}
 	out, closeOut, err := o.open()

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -21,9 +24,33 @@ type choice struct {
 }
 
 func (c *choice) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.where, "where", "", "only connections for which this holds, such as 'verdict == \"reset\" && server.port == 443'; see docs/where.md")
+	f.StringVar(&c.where, "where", "", "only connections for which this holds, such as 'verdict == \"reset\" && server.port == 443'; --where help lists the names")
 	f.StringVar(&c.savePcap, "save-pcap", "", "write the packets of the connections to this file, pcapng or pcap by its name")
 	f.SetNormalizeFunc(onlyIsWhere)
+}
+
+// whereHelp in place of an expression lists what one may consist of.
+const whereHelp = "help"
+
+// explainWhere lists the names, functions and words of expressions.
+func explainWhere(w io.Writer) error {
+	var b bytes.Buffer
+	b.WriteString("--where 'EXPRESSION' shows the connections for which the expression holds, as\n" +
+		"  verdict == \"reset\" && server.port == 443\n" +
+		"  \"rst-ignored\" in findings or retransmissions > packets / 10\n\nNames:\n")
+	for _, f := range where.Fields() {
+		fmt.Fprintf(&b, "  %-23s %-15s %s\n", f.Name, f.Type, f.Doc)
+	}
+	b.WriteString("  server.…                as those of the client\n\nFunctions:\n" +
+		"  host(\"10.0.0.0/8\")                  an end has the address, or one of the network\n" +
+		"  port(443)                           an end has the port\n" +
+		"  within(client.addr, \"10.0.0.0/8\")   the address is in the network\n")
+	fmt.Fprintf(&b, "\nVerdicts: %s\n", strings.Join(where.Verdicts(), ", "))
+	fmt.Fprintf(&b, "\nStates: %s\n", strings.Join(where.States(), ", "))
+	b.WriteString("\nOperators: == != < <= > >=, and or not (&& || !), in, contains, startsWith, matches, + - * /\n" +
+		"The language: https://expr-lang.org/docs/language-definition; more in docs/where.md\n")
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 // onlyIsWhere makes --only another name of --where.
@@ -34,9 +61,9 @@ func onlyIsWhere(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(name)
 }
 
-// compile reads the expression. In one pass packets and notes come before it
-// is known whose they are, so that only records can be chosen.
-func (c *choice) compile(files []string, wants analyzer.Wants) error {
+// compile reads the expression. Where the input is read once, packets and notes
+// come before it is known whose they are, so that only records can be chosen.
+func (c *choice) compile(once bool, wants analyzer.Wants) error {
 	if c.where == "" {
 		return nil
 	}
@@ -44,7 +71,7 @@ func (c *choice) compile(files []string, wants analyzer.Wants) error {
 	if c.filter, err = where.Compile(c.where); err != nil {
 		return whereUsage(err)
 	}
-	if passesBy(files) && (wants&^analyzer.WantConnections != 0 || c.savePcap != "") {
+	if once && (wants&^analyzer.WantConnections != 0 || c.savePcap != "") {
 		return &usageError{
 			text: "--where needs an input that can be read twice, to know each connection's end at its beginning",
 			hint: "write the input to a file first; from a pipe, -f summary and -f ndjson --events connection can choose",
@@ -86,7 +113,7 @@ func whereUsage(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	u := &usageError{text: "--where: " + e.Error(), hint: "docs/where.md has the names and the language"}
+	u := &usageError{text: "--where: " + e.Error(), hint: "--where help lists the names"}
 	const widest = 160
 	if e.Column > 0 && len(e.Source) <= widest && !strings.ContainsAny(e.Source, "\t\n\r") {
 		u.text += "\n    " + e.Source + "\n    " + strings.Repeat(" ", e.Column-1) + "^"
