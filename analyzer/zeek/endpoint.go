@@ -42,6 +42,7 @@ type endpoint struct {
 
 	synAt, finAt, rstAt  uint64 // relative numbers of the last control segments, for the history
 	again, windows, gaps scaled
+	damaged              scaled // packets with bad checksums
 	stream               stream
 	packets, octets      uint64 // of IP packets
 }

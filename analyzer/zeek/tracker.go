@@ -34,7 +34,8 @@ func NewTracker(emit func(*Connection) error) *Tracker {
 }
 
 // Observe takes the next packet of the input. Packets of whose TCP header
-// fewer than 20 octets were captured are passed over.
+// fewer than 20 octets were captured are passed over. A packet whose checksums
+// were verified and found bad, or unfinished, leaves only the letter c.
 func (t *Tracker) Observe(p *analyzer.Packet) error {
 	if !p.HasTCP || p.SegLen < tcpHeader || len(p.Frame) < p.SegOff+tcpHeader {
 		return t.err
@@ -48,9 +49,16 @@ func (t *Tracker) Observe(p *analyzer.Packet) error {
 		flags: p.Segment.Flags, seq: uint32(p.Segment.Seq), ack: uint32(p.Segment.Ack), window: p.Segment.Window,
 		length: p.SegLen - header, captured: captured(p, header), at: p.Time,
 	}
-	c := t.find(p, &s, whole)
+	intact := p.Sums&(analyzer.SumBad|analyzer.SumPartial) == 0
+	c := t.find(p, &s, whole && intact)
 	if c == nil || !whole {
 		return t.err // Zeek opens the connection, but takes nothing of a header that is cut or bad
+	}
+	if !intact {
+		if e := c.from(p.Src); e.damaged.hit() {
+			c.letter(e, 'C')
+		}
+		return t.err
 	}
 	if c.startsBackwards(&s) {
 		c.turnRound()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -294,6 +295,41 @@ func TestFragments(t *testing.T) {
 		}
 		if err := tracker.Finish(); err != nil || missed != c.missed {
 			t.Errorf("tunnelled %t: %d octets missed, want %d, %v", c.tunnelled, missed, c.missed, err)
+		}
+	}
+}
+
+// TestChecksums leaves out packets whose checksums were found bad, the first
+// one of a connection too.
+func TestChecksums(t *testing.T) {
+	conversation, err := segtext.Parse(handshake+"C>S P. 101:111(10) ack 501\nS>C . 501:501(0) ack 101", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		bad  []int
+		sums analyzer.Checksums
+		want string
+	}{
+		{[]int{3}, analyzer.SumChecked | analyzer.SumBad, "40000>9 S1 ShACa pkts 2/2 bytes 0/0 ip 80/80 missed 0 lasted 4ms\n"},
+		{[]int{3}, analyzer.SumPartial, "40000>9 S1 ShACa pkts 2/2 bytes 0/0 ip 80/80 missed 0 lasted 4ms\n"},
+		{[]int{3}, analyzer.SumChecked, "40000>9 S1 ShADa pkts 3/2 bytes 10/0 ip 130/80 missed 0 lasted 4ms\n"},
+		{[]int{0, 2, 3}, analyzer.SumBad, "40000>9 OTH C pkts 0/0 bytes 0/0 ip 0/0 missed 0 lasted 0s\n" +
+			"9>40000 OTH HcA pkts 2/0 bytes 0/0 ip 80/0 missed 0 lasted 3ms\n"},
+	} {
+		var got string
+		tracker := zeek.NewTracker(func(c *zeek.Connection) error { got += describe(c) + "\n"; return nil })
+		for i := range conversation.Segments {
+			p := packet(&conversation.Segments[i], ends, 0)
+			if slices.Contains(c.bad, i) {
+				p.Sums = c.sums
+			}
+			if err := tracker.Observe(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := tracker.Finish(); err != nil || got != c.want {
+			t.Errorf("%v %b\n got %swant %s%v", c.bad, c.sums, got, c.want, err)
 		}
 	}
 }
