@@ -34,7 +34,9 @@ func (s *tickSource) Next(p *Packet) error {
 	return s.fakeSource.Next(p)
 }
 
-func (s *tickSource) Stats() SourceStats { return SourceStats{Files: []string{"lo"}, Drops: s.lost.lost} }
+func (s *tickSource) Stats() SourceStats {
+	return SourceStats{Files: []string{"lo"}, Drops: s.lost.lost}
+}
 
 func (s *tickSource) Lost() (uint64, sm.Time) { return s.lost.lost, sm.Time(1e18) + sm.Time(s.lost.at) }
 

@@ -1,8 +1,8 @@
 package capture
 
 import (
-	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,11 +24,12 @@ const (
 )
 
 // NgWriter writes one pcapng file with nanosecond times. It gathers octets
-// until Flush or Close.
+// until Flush or Close, and writes them behind the caller's back, so that a slow
+// disk does not hold up the capture.
 type NgWriter struct {
-	w       *bufio.Writer
-	closer  io.Closer
-	block   []byte
+	out     *behind
+	buf     []byte              // blocks not handed over yet
+	start   int                 // of the block that is being written
 	links   []analyzer.LinkType // of the interfaces described so far
 	name    string              // of the interface
 	filter  string
@@ -38,7 +39,8 @@ type NgWriter struct {
 // NewNgWriter begins a file that says which program wrote it, at which
 // interface and by which filter; each of them may be empty.
 func NewNgWriter(w io.WriteCloser, program, iface, filter string) (*NgWriter, error) {
-	n := &NgWriter{w: bufio.NewWriterSize(w, 1<<18), closer: w, name: iface, filter: filter}
+	n := &NgWriter{out: newBehind(w), name: iface, filter: filter}
+	n.buf = n.out.buffer()
 	b := n.begin(ngSection)
 	b = binary.LittleEndian.AppendUint32(b, 0x1a2b3c4d)
 	b = binary.LittleEndian.AppendUint16(b, 1)
@@ -50,17 +52,20 @@ func NewNgWriter(w io.WriteCloser, program, iface, filter string) (*NgWriter, er
 
 // begin starts a block: its type and room for its length.
 func (n *NgWriter) begin(kind uint32) []byte {
-	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(n.block[:0], kind), 0)
+	n.start = len(n.buf)
+	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(n.buf, kind), 0)
 }
 
-// end fills in both lengths and writes the block.
+// end fills in both lengths, and hands the buffer over when it is full.
 func (n *NgWriter) end(b []byte) error {
-	size := uint32(len(b) + 4)
-	binary.LittleEndian.PutUint32(b[4:], size)
-	n.block = binary.LittleEndian.AppendUint32(b, size)
+	size := uint32(len(b) - n.start + 4)
+	binary.LittleEndian.PutUint32(b[n.start+4:], size)
+	n.buf = binary.LittleEndian.AppendUint32(b, size)
 	n.written += int64(size)
-	_, err := n.w.Write(n.block)
-	return err
+	if len(n.buf) < behindSize {
+		return nil
+	}
+	return n.Flush()
 }
 
 // appendOption appends an option of text, none when the text is empty and the
@@ -120,8 +125,15 @@ func (n *NgWriter) Write(p *analyzer.Packet) error {
 // Written returns how many octets the file has.
 func (n *NgWriter) Written() int64 { return n.written }
 
-// Flush hands what was gathered to the system.
-func (n *NgWriter) Flush() error { return n.w.Flush() }
+// Flush has what was gathered written soon.
+func (n *NgWriter) Flush() error {
+	if len(n.buf) == 0 {
+		return nil
+	}
+	err := n.out.write(n.buf)
+	n.buf = n.out.buffer()
+	return err
+}
 
 // Close ends the file with the number of lost packets.
 func (n *NgWriter) Close(now statemachine.Time, lost Losses) error {
@@ -135,13 +147,7 @@ func (n *NgWriter) Close(now statemachine.Time, lost Losses) error {
 		b = appendCount(b, optISBOSDrop, lost.Kernel)
 		err = n.end(appendOption(b, optEnd, ""))
 	}
-	if e := n.w.Flush(); err == nil {
-		err = e
-	}
-	if e := n.closer.Close(); err == nil {
-		err = e
-	}
-	return err
+	return errors.Join(err, n.Flush(), n.out.close())
 }
 
 func appendCount(b []byte, code uint16, v uint64) []byte {
@@ -202,7 +208,7 @@ func (f *NgFiles) Write(p *analyzer.Packet) error {
 	return f.w.Write(p)
 }
 
-// Flush hands what was gathered to the system.
+// Flush has what was gathered written soon.
 func (f *NgFiles) Flush() error { return f.w.Flush() }
 
 // Close ends the current file.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -141,5 +142,30 @@ func TestLookBack(t *testing.T) {
 	}
 	if taken < 1000 || len(l.last) > 40 {
 		t.Errorf("only %d packets came back, %d chains", taken, len(l.last))
+	}
+}
+
+// TestNgFilesFull reports that the disk is full, at the latest when the file
+// is closed.
+func TestNgFilesFull(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full here")
+	}
+	f := NewNgFiles("/dev/full", Rotation{}, "", "", "")
+	if err := f.Open(0); err != nil {
+		t.Fatal(err)
+	}
+	p := analyzer.Packet{Link: analyzer.LinkRaw, Frame: make([]byte, 1500)}
+	var err error
+	for range 100_000 { // more than all buffers hold
+		if err = f.Write(&p); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		t.Error("no error after 150 MB")
+	}
+	if err := f.Close(0); err == nil {
+		t.Error("closed without an error")
 	}
 }
