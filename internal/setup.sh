@@ -74,17 +74,17 @@ build_tcpstate() {
 	local output=$1 live=$2
 	if [ -z "$live" ]; then
 		CGO_ENABLED=0 "$GO" build -trimpath -o "$output" ./cmd/tcpstate
-		say "built $output, pure Go: it reads capture files and pipes; this version has no live capture"
+		say "built $output, pure Go: it reads capture files and pipes, and captures on Linux without filters"
 		return
 	fi
 	[ -e /usr/include/pcap/pcap.h ] || install_package libpcap-dev gcc libc6-dev || true
 	if [ -n "$("$GO" env CC)" ] && command -v "$("$GO" env CC)" >/dev/null 2>&1 &&
 		CGO_ENABLED=1 "$GO" build -trimpath -tags libpcap -o "$output" ./cmd/tcpstate 2>/dev/null; then
-		say "built $output with live capture (libpcap)"
+		say "built $output with live capture and filters (libpcap)"
 		return
 	fi
 	CGO_ENABLED=0 "$GO" build -trimpath -o "$output" ./cmd/tcpstate
-	say "built $output, pure Go, without live capture: libpcap's headers (libpcap-dev) or a C compiler are missing"
+	say "built $output, pure Go: live capture on Linux only, without filters, since libpcap's headers (libpcap-dev) or a C compiler are missing"
 }
 
 run_lint() {
