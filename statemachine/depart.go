@@ -127,13 +127,28 @@ func (r *resolution) departRST(y Side, p int, s Step) {
 		return
 	}
 	s.Event = SendRST
-	if x.is(hasNxt) && x.nxt.Less(e.seq) || r.unstamped(y, p) {
+	if x.is(hasNxt) && e.seq != x.nxt && !r.answersACK(y, p) || r.unstamped(y, p) {
 		s.Certainty = Presumed
 	}
 	if w := Time(r.m.cfg.FinWait2); x.state == FinWait2 && w > 0 && e.at.Time-x.since >= w && !e.flags.Has(ACK) {
 		s = Step{Cause: Moment{Time: x.since + w}, Place: e.at.Packet, Side: y, Event: FinWait2Timeout, Certainty: ByTimer}
 	}
 	r.step(s)
+}
+
+// answersACK reports that the RST at p takes its number from an ACK of the
+// peer (RFC 9293 §3.10.7.1).
+func (r *resolution) answersACK(y Side, p int) bool {
+	e := &r.log[p]
+	if peer := &r.ends[y.Peer()]; peer.is(hasACK) && peer.ack == e.seq {
+		return true
+	}
+	for i := range p {
+		if o := &r.log[i]; r.from(y.Peer(), i) && o.flags.Has(ACK) && o.ack == e.seq {
+			return true
+		}
+	}
+	return false
 }
 
 // unstamped reports that the RST at p lacks the timestamps that its sender

@@ -20,7 +20,7 @@ type resolution struct {
 // arrival is an event at an end with its place: before entry pos of the log.
 type arrival struct {
 	pos    int // 0 to len(log)
-	cause  int // index of the segment; -1 for none in the log
+	cause  int // index of the segment
 	rank   int // among arrivals at one place; the cause unless the evidence says otherwise
 	order  int // among the effects of one segment
 	event  Event
