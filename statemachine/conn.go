@@ -125,7 +125,7 @@ func (m *Machine) Observe(c *Conn, at Moment, side Side, seg *Segment) {
 	c.last = at
 	x, y := &c.ends[side], &c.ends[side.Peer()]
 	if len(c.log) == 0 && seg.Flags&(SYN|FIN|RST|ACK) == ACK && y.state.quiet() && (!y.is(hasNxt) || seg.Ack.LessEq(y.nxt)) {
-		if x.state.steady() {
+		if x.state.steady() && !m.slow {
 			c.flow(at, side, seg)
 			return
 		}

@@ -23,6 +23,7 @@ func RFC() Config { return Config{TimeWait: 4 * time.Minute} }
 // segment logs that all of them share; it is for one goroutine.
 type Machine struct {
 	cfg      Config
+	slow     bool // tests: no short way for data that flows
 	steps    []Step
 	findings []Finding
 	res      resolution
