@@ -31,7 +31,7 @@ demo: ## the timeline and summary of a bundled capture
 	@TZ=UTC $(BIN) analyze $(DEMO)
 
 test: ## sets up and runs all tests
-	@$(SETUP) && need_go && want tcpdump && "$$GO" test ./...
+	@$(SETUP) && need_go && want tcpdump && want xmllint libxml2-utils && "$$GO" test ./...
 
 check: vet lint race ## what CI runs: vet, golangci-lint, tests with the race detector
 

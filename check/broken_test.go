@@ -169,6 +169,12 @@ C>S . 112:112(0) ack 331 win 502
 			if !found || test.only > 0 && len(unmet) != test.only {
 				t.Errorf("%q is not what fails\n%s", test.line, people(t, r))
 			}
+			// A snapshot of the sound exchange must refuse it too.
+			good := usual().write(t, dir, "good.pcap", open3+talk+close4)
+			checked(t, good, check.Options{Update: true})
+			if s := checked(t, path, check.Options{Expect: check.ExpectationsPath(good)}); s.Err != nil || !s.Failed() {
+				t.Errorf("the snapshot of the sound exchange lets it pass: %v", s.Err)
+			}
 			if test.strict == "" {
 				return
 			}

@@ -99,6 +99,9 @@ func (c *collector) connection(id uint32) *Connection {
 	return c.o.Connections[id-1]
 }
 
+// usualSteps is how many steps an end makes from its first segment to its last.
+const usualSteps = 5
+
 // Packet keeps of a packet what expectations may ask for.
 func (c *collector) Packet(o *analyzer.Observation) error {
 	if o.Packet != nil && o.Conn != 0 {
@@ -110,6 +113,9 @@ func (c *collector) Packet(o *analyzer.Observation) error {
 		switch n.Kind {
 		case analyzer.StepNote:
 			end := &conn.Sides[n.Step.Side]
+			if end.Steps == nil {
+				end.Steps = make([]Step, 0, usualSteps)
+			}
 			end.Steps = append(end.Steps, Step{n.Step, n.Packet, placed(n, o.Packet)})
 		case analyzer.FindingNote:
 			conn.Findings = append(conn.Findings, Noticed{n.Finding, n.Packet})

@@ -3,6 +3,7 @@ package check
 import (
 	"slices"
 
+	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 
@@ -14,7 +15,7 @@ const (
 	ThreeWay        Handshake = "three-way"    // SYN, SYN-ACK, ACK (RFC 9293 §3.5, figure 6)
 	SimultaneousSYN Handshake = "simultaneous" // both ends sent a SYN first (figure 7)
 	FastOpen        Handshake = "fast-open"    // data on the SYN was taken (RFC 7413 §4.2)
-	Refused         Handshake = "refused"      // a RST answered the SYN
+	Refused         Handshake = "refused"      // a RST or an ICMP error answered the SYN
 	Unanswered      Handshake = "unanswered"   // nothing answered the SYN
 	Incomplete      Handshake = "incomplete"   // answered, but an end never reached ESTABLISHED
 	NoHandshake     Handshake = "none"         // the capture has no SYN of it
@@ -64,10 +65,10 @@ func (c *Connection) Handshake() Handshake {
 			return FastOpen
 		}
 		return ThreeWay
+	case c.Verdict == analyzer.VerdictRefusedByICMP, c.resetFrom(client, statemachine.SynSent):
+		return Refused
 	case c.Ends[server].Packets == 0:
 		return Unanswered
-	case c.resetFrom(client, statemachine.SynSent):
-		return Refused
 	}
 	return Incomplete
 }

@@ -81,7 +81,7 @@ func snapshotConnection(c *Connection, order int) *yaml.Node {
 	m.put("name", scalar("connection "+strconv.Itoa(order)))
 	m.put("match", mapping().put("order", number(uint64(order))).Node())
 	for _, side := range bothSides() {
-		m.put(side.String(), mapping().put("states", wordList(stateNames(c.statesOf(side)))).Node())
+		m.put(side.String(), mapping().put("states", wordList(stateNames(c.settled(side)))).Node())
 	}
 	m.put("verdict", scalar(c.Verdict.String()))
 	m.put("handshake", scalar(string(c.Handshake())))

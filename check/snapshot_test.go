@@ -37,6 +37,15 @@ func TestSnapshotIsStable(t *testing.T) {
 	if a != b {
 		t.Errorf("the snapshots differ\n%s\n%s", a, b)
 	}
+	long := open3 + talk + close4 + "+100 C>S S 5000:5000(0) win 64240 <mss 1460,sackOK,wscale 7>\n"
+	d := snapshot(t, usual().write(t, dir, "d.pcap", long))
+	if first, _, _ := strings.Cut(d, "  - name: connection 2"); strings.Replace(first, "connections: 2", "connections: 1", 1) != a {
+		t.Errorf("the end of TIME-WAIT changes the snapshot\n%s", d)
+	}
+	o := check.Options{Expect: writeFile(t, filepath.Join(dir, "a.yaml"), strings.Replace(a, "connections: 1", "connections: 2", 1))}
+	if r := checked(t, filepath.Join(dir, "d.pcap"), o); r.Failed() {
+		t.Errorf("the end of TIME-WAIT fails\n%s", people(t, r))
+	}
 	for _, word := range []string{"10.0.0", "4970", "100", "1700000000"} {
 		if strings.Contains(a, word) {
 			t.Errorf("the snapshot holds %s\n%s", word, a)

@@ -61,11 +61,11 @@ fetch_go() {
 	GO=$dir/bin/go
 }
 
-# want PROGRAM: installs an optional program where that is possible, and says
-# what is lost without it.
+# want PROGRAM [PACKAGE]: installs an optional program where that is possible,
+# and says what is lost without it.
 want() {
 	command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] && return
-	install_package "$1" && return
+	install_package "${2:-$1}" && return
 	say "$1 is not installed: tests that compare with it are skipped"
 }
 
