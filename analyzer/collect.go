@@ -31,6 +31,9 @@ type collector struct {
 	pick    func(*Connection) (bool, error) // which of those are wanted; nil: all
 	err     error
 
+	crowd  crowd
+	joined []*crowdEvent // scratch
+
 	ids     uint32
 	drops   uint64     // lost by the capture so far
 	order   []*opening // scratch
@@ -44,6 +47,9 @@ func newCollector(opt *Options, sink Sink, notes *spool, spools *recordSpool) *c
 	c := &collector{
 		stop: make(chan struct{}), rest: make(chan *saying, n), seed: newHashSeed(), batch: newBatch(),
 		notes: notes, got: make([]*saying, n), numbers: make([][]uint32, n),
+	}
+	if notes != nil {
+		c.crowd.say = c.note
 	}
 	var wants sayings
 	if spools != nil {
@@ -120,8 +126,29 @@ func (c *collector) collect() {
 	c.enumerate()
 	for i, s := range c.got {
 		c.deliver(i, s)
+	}
+	c.join()
+	for i, s := range c.got {
 		c.workers[i].free <- s
 	}
+}
+
+// join gives the crowd what the workers said for it, in the order of the
+// packets; each packet is one worker's.
+func (c *collector) join() {
+	slices.SortStableFunc(c.joined, func(a, b *crowdEvent) int { return cmp.Compare(a.at.Packet, b.at.Packet) })
+	for _, e := range c.joined {
+		c.crowd.take(e)
+	}
+	c.joined = c.joined[:0]
+}
+
+// note puts a note of the crowd where it belongs.
+func (c *collector) note(n *Note) {
+	w := coder{b: binary.AppendUvarint(c.item[:0], uint64(n.Conn))}
+	n.code(&w)
+	c.item = w.b
+	c.notes.add(n.Packet<<rankBits|noteRank(n), c.item)
 }
 
 // enumerate gives numbers to the connections that were recognised, in order.
@@ -146,7 +173,7 @@ func (c *collector) enumerate() {
 
 // deliver puts the events of worker i where they belong.
 func (c *collector) deliver(i int, s *saying) {
-	opens, filled, items := s.opens, s.filled, s.items
+	opens, crowd, filled, items := s.opens, s.crowd, s.filled, s.items
 	for k := range s.events {
 		e := &s.events[k]
 		if e.kind == openEvent {
@@ -166,6 +193,10 @@ func (c *collector) deliver(i int, s *saying) {
 		case startEvent:
 			c.item = append(binary.AppendUvarint(c.item[:0], uint64(id)), item...)
 			c.starts.add(e.key, c.item)
+		case crowdEvents:
+			crowd[0].conn = id
+			c.joined = append(c.joined, &crowd[0])
+			crowd = crowd[1:]
 		case filledEvent:
 			filled[0].ID = id
 			c.give(&filled[0])
@@ -215,8 +246,10 @@ func (c *collector) finish() error {
 	for s := range c.rest {
 		i := int(s.shard)
 		c.deliver(i, s)
+		c.join()
 		c.workers[i].free <- s
 	}
+	c.crowd.end()
 	return c.failure()
 }
 

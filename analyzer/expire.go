@@ -202,6 +202,7 @@ func (t *tracker) finish(f *flow, why endReason) {
 	t.judgeEnd(f)
 	t.judgeSums(f)
 	t.judgeDrops(f)
+	t.endMarks(f, t.details.at(f.details))
 	if why == endEvicted || why == endIdle {
 		t.evicted++
 	}
@@ -215,6 +216,12 @@ func (t *tracker) finish(f *flow, why endReason) {
 func (t *tracker) free(f *flow) {
 	t.conns.release(f.conn)
 	t.analyses.release(f.analysis)
+	if f.details != 0 {
+		if tr := t.details.at(f.details).trouble; tr != 0 {
+			t.troubles.release(tr)
+		}
+		t.details.release(f.details)
+	}
 	if f.held != 0 {
 		t.helds.release(f.held)
 	}

@@ -1,6 +1,8 @@
 package analyzer
 
-import "github.com/tcpstate/tcpstate/statemachine"
+import (
+	"github.com/tcpstate/tcpstate/statemachine"
+)
 
 // Shapes of control bits. The mask leaves out ECE, CWR, AE and what is
 // reserved: none of them says what a segment is for.
@@ -24,6 +26,7 @@ var shapes = [...]shape{
 	{statemachine.SYNRST, func(s *statemachine.Segment) bool { return s.Flags.Has(statemachine.SYN | statemachine.RST) }},
 	{statemachine.DataWithoutACK, isDataWithoutACK},
 	{statemachine.SYNWithData, func(s *statemachine.Segment) bool { return s.IsSYN() && s.Len > 0 }},
+	{statemachine.RSTWithData, func(s *statemachine.Segment) bool { return s.Flags.Has(statemachine.RST) && s.Len > 0 }},
 	{statemachine.BadOption, func(s *statemachine.Segment) bool { return s.Options.Has(statemachine.OptBad) }},
 }
 
@@ -48,9 +51,9 @@ func isProbe(s *statemachine.Segment) bool {
 }
 
 // isUsual reports the segments that no entry of shapes is about, in one test:
-// ACK set, SYN and FIN not both, no SYN with RST, options whole.
+// ACK set, neither SYN nor RST, options whole.
 func isUsual(s *statemachine.Segment) bool {
-	const m = statemachine.ACK | statemachine.SYN
+	const m = statemachine.ACK | statemachine.SYN | statemachine.RST
 	return s.Flags&m == statemachine.ACK && s.Options.Set&statemachine.OptBad == 0
 }
 

@@ -33,7 +33,7 @@ func TestShapes(t *testing.T) {
 		{".", 9, nil},
 		{"F.", 9, nil},
 		{"R", 0, nil},
-		{"R.", 5, nil},
+		{"R.", 5, []sm.Code{sm.RSTWithData}},
 	} {
 		seg := sm.Segment{Flags: flagBits(c.flags), Len: c.size}
 		var got []sm.Code
@@ -161,6 +161,8 @@ func fillRandom(r *rand.Rand, v reflect.Value) {
 		}
 	case reflect.Bool:
 		v.SetBool(r.IntN(2) == 1)
+	case reflect.Float32:
+		v.SetFloat(float64(r.Float32()))
 	case reflect.Int64:
 		v.SetInt(int64(r.Uint64()))
 	default:
@@ -175,6 +177,8 @@ func TestCodersRoundTrip(t *testing.T) {
 		var a, b record
 		fillRandom(r, reflect.ValueOf(&a).Elem())
 		a.counts[0] = 0
+		a.extra.since, a.extra.state = [2]sm.Time{}, [2]sm.State{} // not kept
+		a.extra.gaveUp.tries |= 1
 		a.key.realm = version6
 		if i%2 == 0 {
 			a.key.realm = 0
@@ -188,10 +192,15 @@ func TestCodersRoundTrip(t *testing.T) {
 			t.Fatalf("record\n%+v\n%+v", a, b)
 		}
 
-		n := Note{Packet: r.Uint64(), Conn: r.Uint32(), Ends: endsOf(&a.key, a.lowIsClient), Kind: NoteKind(r.IntN(5))}
-		if n.Kind == FindingNote {
+		n := Note{Packet: r.Uint64(), Conn: r.Uint32(), Ends: endsOf(&a.key, a.lowIsClient), Kind: NoteKind(r.IntN(int(ResetNote) + 1))}
+		switch n.Kind {
+		case FindingNote:
 			fillRandom(r, reflect.ValueOf(&n.Finding).Elem())
-		} else {
+		case MarkNote:
+			fillRandom(r, reflect.ValueOf(&n.Mark).Elem())
+		case ResetNote:
+			fillRandom(r, reflect.ValueOf(&n.Reset).Elem())
+		default:
 			fillRandom(r, reflect.ValueOf(&n.Step).Elem())
 		}
 		c = coder{}

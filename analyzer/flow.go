@@ -19,6 +19,7 @@ type flow struct {
 	held        uint32 // a SYN that may open the next connection, or the one that is all there was so far (alone)
 	live        uint32 // what one-pass output has said
 	tally       uint32 // findings by code, checksums
+	details     uint32 // as long as analysis
 	id          uint32 // the connection's number
 	due         statemachine.Time
 	from        uint64 // packet from which on this connection has the four-tuple; later than first after a held SYN
@@ -63,7 +64,10 @@ type facts struct {
 	syns     [2]uint16 // SYNs without ACK, by side
 	synacks  uint16    // SYNs with ACK, both sides
 	icmp     uint16    // code of the last ICMP error, see ICMPError.code
+	requeued uint16    // SYN-ACKs repeated behind the third ACK
 	did      [2]deeds  // by side
+	probe    crowdKind // what kind of probe the first segment was, 0 for none
+	probeBy  statemachine.Side
 	is       factBits
 	rstState statemachine.State     // of the end that the reset ended, before it
 	rstSure  statemachine.Certainty // of that step
@@ -131,7 +135,20 @@ func (x *facts) sent(side statemachine.Side, seg *statemachine.Segment, first, n
 	}
 	if !isProbe(seg) {
 		x.is |= seenOrdinary
+	} else if x.probe == 0 {
+		x.probe, x.probeBy = probeKind(seg), side
 	}
+}
+
+// probeKind names the scan that a segment would belong to.
+func probeKind(seg *statemachine.Segment) crowdKind {
+	switch {
+	case isNull(seg):
+		return crowdNull
+	case isXmas(seg):
+		return crowdXmas
+	}
+	return crowdFIN
 }
 
 func increment(n uint16) uint16 {
@@ -146,6 +163,9 @@ func (x *facts) step(s *statemachine.Step, first statemachine.Time) {
 	d := &x.did[s.Side]
 	if s.To.Synchronized() {
 		*d |= established
+		if !s.From.Synchronized() {
+			*d &^= gotRST | sentRST // of an attempt before
+		}
 	}
 	if s.To == statemachine.TimeWait {
 		*d |= timeWaited
@@ -222,4 +242,9 @@ func (x *facts) resetBy() (statemachine.Side, bool) {
 		by = statemachine.Server
 	}
 	return by, x.did[0]&(gotRST|sentRST) != 0 || x.did[1]&(gotRST|sentRST) != 0
+}
+
+// probed reports that all its client sent were segments that no TCP sends.
+func (x *facts) probed() bool {
+	return x.probe != 0 && x.syns == [2]uint16{} && x.synacks == 0 && x.did[x.probeBy]&(acked|sentRST) == 0
 }

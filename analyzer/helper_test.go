@@ -161,6 +161,12 @@ func noteLine(n *Note) string {
 	if n.Kind == FindingNote {
 		return fmt.Sprintf("  #%d conn %d %s %s", n.Packet, n.Conn, n.Finding.Code, n.Finding.Side)
 	}
+	if n.Kind == MarkNote {
+		return fmt.Sprintf("  #%d conn %d %s %s by %d", n.Packet, n.Conn, n.Side, n.Mark.What.Names(nil)[0], n.Mark.By)
+	}
+	if n.Kind == ResetNote {
+		return fmt.Sprintf("  #%d conn %d %s reset %s %s because %s by %d", n.Packet, n.Conn, n.Side, n.Reset.Fit, n.Reset.Outcome, n.Reset.Reason, n.Reset.By)
+	}
 	kind := [...]string{StepNote: "", ProvisionalNote: " provisional", ConfirmedNote: " confirmed", WithdrawnNote: " withdrawn"}[n.Kind]
 	s := &n.Step
 	return fmt.Sprintf("  #%d conn %d %s %s %s -> %s %s by %d%s", n.Packet, n.Conn, s.Side, n.Ends[s.Side], s.From, s.To, s.Certainty, s.Proof, kind)

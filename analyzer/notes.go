@@ -12,7 +12,7 @@ import (
 // which is the machine's.
 func noteRank(n *Note) uint64 {
 	switch {
-	case n.Kind == FindingNote:
+	case n.Kind >= FindingNote:
 		return 2
 	case n.Step.Cause.Packet == 0:
 		return 0
@@ -94,9 +94,17 @@ func (b *noteBuffer) flush() []Note {
 func (n *Note) code(c *coder) {
 	number(c, &n.Kind)
 	n.codeEnds(c)
-	if n.Kind == FindingNote {
+	switch n.Kind {
+	case FindingNote:
 		n.codeFinding(c)
-	} else {
+	case MarkNote:
+		number(c, &n.Side)
+		number(c, &n.Mark.What)
+		number(c, &n.Mark.By)
+	case ResetNote:
+		number(c, &n.Side)
+		n.Reset.code(c)
+	case StepNote, ProvisionalNote, ConfirmedNote, WithdrawnNote:
 		n.codeStep(c)
 	}
 }

@@ -191,6 +191,11 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 		defer records.close()
 	}
 	t := newTracker(opt, notes, taker)
+	all := &crowd{}
+	if notes != nil {
+		all.say = notes.take
+	}
+	t.crowd = all
 	var o Observation
 	if live, ok := src.(LiveSource); ok {
 		t.live = true
@@ -222,6 +227,9 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 			t.item.set(p, t.table.seed)
 			t.icmp(&t.item)
 			o.Notes = buffer.flush()
+		} else {
+			all.stray(p)
+			o.Notes = buffer.flush()
 		}
 		if opt.wants(WantPackets|WantBare) && p.HasTCP {
 			o.Packet = p
@@ -247,6 +255,11 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 	if err != nil {
 		return err
 	}
+	all.end()
+	if err := giveNotes(&o, buffer.flush(), sink); err != nil {
+		return err
+	}
+	r.capture.Findings = all.found()
 	return conclude(r, t.ids, t.evicted, records, sink, opt.wants)
 }
 
@@ -281,6 +294,7 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 		if p.Skip == NotSkipped || p.ICMP.Quotes {
 			return c.observe(p)
 		}
+		c.crowd.stray(p)
 		return nil
 	})
 	r.close()
@@ -301,6 +315,7 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 	if err := second(ctx, opt, open, sink, r.capture.Packets, notes, records); err != nil {
 		return err
 	}
+	r.capture.Findings = c.crowd.found()
 	return conclude(r, c.ids, c.evicted(), records, sink, opt.wants)
 }
 
@@ -364,8 +379,8 @@ func replayAll(ctx context.Context, open func() (Source, error), sink Sink, pack
 				o = Observation{Packet: p}
 				if p.Skip == NotSkipped {
 					o.Conn, o.Side, o.Reading = v.observe(p)
-					o.Notes = notes.upTo(p.Number)
 				}
+				o.Notes = notes.upTo(p.Number)
 				if err := a.add(inner, &o); err != nil {
 					return err
 				}

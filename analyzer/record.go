@@ -27,6 +27,17 @@ type record struct {
 	half        [2]statemachine.Time // of the handshake's round trip, by side
 	facts       facts
 	counts      findingCounts
+	extra       extras
+	numbers     [2]endNumbers
+}
+
+// endNumbers are what a record takes from the sequence analysis.
+type endNumbers struct {
+	rttLeast, rttMean   statemachine.Time // from the tap to the peer and back, by its ACKs
+	inFlight            statemachine.Size
+	leastWindow, most   uint32 // offered
+	hasWindow, hasScale bool
+	scale               uint8
 }
 
 // beginRecord makes t.record the record of the flow's connection, but for what
@@ -53,6 +64,14 @@ func (t *tracker) fillRecord(f *flow, why endReason) {
 			e.iss, e.hasISS = a.ISS(side)
 		}
 		e.state, e.sure = c.State(side)
+	}
+	r.extra = t.details.at(f.details).extras
+	for side := range statemachine.Side(2) {
+		n := &r.numbers[side]
+		n.rttLeast, n.rttMean, n.inFlight = a.MinRTT(side), a.SRTT(side), a.MaxInFlight(side)
+		n.leastWindow, n.most, n.hasWindow = a.Windows(side)
+		n.scale, n.hasScale = a.Scale(side)
+		r.extra.leave(side, t.now.Time)
 	}
 	r.half[statemachine.Client], r.half[statemachine.Server] = a.HandshakeRTT()
 }
@@ -86,6 +105,7 @@ func (r *record) fill(c *Connection, spare map[statemachine.Code]int) map[statem
 		c.Findings[statemachine.Code(code)] = int(n)
 	}
 	c.Verdict, c.Detail = judge(r)
+	r.fillExtras(c)
 	return spare
 }
 
@@ -124,6 +144,10 @@ func (r *record) code(c *coder) {
 		signed(c, &r.half[side])
 	}
 	r.facts.code(c)
+	r.extra.code(c)
+	for side := range r.numbers {
+		r.numbers[side].code(c)
+	}
 	r.codeCounts(c)
 }
 
@@ -152,6 +176,9 @@ func (x *facts) code(c *coder) {
 	number(c, &x.is)
 	number(c, &x.rstState)
 	number(c, &x.rstSure)
+	number(c, &x.requeued)
+	number(c, &x.probe)
+	number(c, &x.probeBy)
 	for side := range x.did {
 		number(c, &x.finAt[side])
 		number(c, &x.syns[side])

@@ -21,6 +21,10 @@ const (
 	WithdrawnNote
 	// FindingNote: a rule was noticed.
 	FindingNote
+	// MarkNote: later packets showed what became of this one.
+	MarkNote
+	// ResetNote: what is to be said of a RST.
+	ResetNote
 )
 
 // Note is something to say under a packet: a step or a finding.
@@ -31,6 +35,9 @@ type Note struct {
 	Kind    NoteKind
 	Step    statemachine.Step    // for the step kinds
 	Finding statemachine.Finding // for FindingNote
+	Mark    Mark                 // for MarkNote
+	Reset   ResetVerdict         // for ResetNote
+	Side    statemachine.Side    // for MarkNote and ResetNote: the packet's sender
 }
 
 // RoleReason says why an endpoint counts as the client.
@@ -85,6 +92,35 @@ type EndpointRecord struct {
 	Packets         uint64                 // segments that it sent
 	Bytes           uint64                 // payload octets sent, retransmitted ones not counted
 	Retransmissions [statemachine.NumKinds]uint32
+	Losses          Losses
+	Options         SYNOptions // of its SYN or SYN-ACK
+	Windows         Windows    // that it offered, and Full that it filled
+	// RTTMin and RTTMean are the shortest and the smoothed round trip from the
+	// tap to the peer and back, by the ACKs of what it sent once (RFC 6298 §3);
+	// 0 when there was none.
+	RTTMin, RTTMean statemachine.Time
+	InFlight        statemachine.Size // the most octets that it had in flight at the tap
+	// Spent is the time in each state, by the tap's clock, up to the
+	// connection's record.
+	Spent [statemachine.TimeWait + 1]statemachine.Time
+}
+
+// SYNOptions are the options of a SYN or SYN-ACK.
+type SYNOptions struct {
+	Seen   bool // it was captured
+	Set    statemachine.OptionSet
+	MSS    uint16 // octets
+	WScale uint8
+}
+
+// Windows are what is known of the receive windows of an end, in octets.
+type Windows struct {
+	Known       bool // Least and Most count
+	Least, Most uint32
+	HasScale    bool // Scale counts
+	Scale       uint8
+	Zero        uint32 // segments that offered no window
+	Full        uint32 // segments that filled the peer's window
 }
 
 // Connection is the record of one TCP connection, written when it has ended
@@ -100,6 +136,8 @@ type Connection struct {
 	// RTTClient and RTTServer are the halves of the handshake's round trip:
 	// tap to client and back, tap to server and back; 0 when not seen.
 	RTTClient, RTTServer statemachine.Time
+	Tap                  Tap                       // where the halves place the tap
+	Reset                ResetVerdict              // the RST that ended it or the last that tried; At.Packet 0 for none
 	Findings             map[statemachine.Code]int // nil when there are none
 	Evicted              bool                      // written out early because of a limit or a long silence
 }
@@ -115,7 +153,8 @@ type Capture struct {
 	Connections uint64
 	Evicted     uint64 // connections written out early because of a limit or a long silence
 	First, Last statemachine.Moment
-	Errors      []string // damage that ended a file early, one line each
+	Findings    map[statemachine.Code]int // of segments that belong to no connection; nil when there are none
+	Errors      []string                  // damage that ended a file early, one line each
 }
 
 // Observation is one TCP packet with all that is said of it. When the run does

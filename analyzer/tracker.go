@@ -67,7 +67,11 @@ type tracker struct {
 	helds    slab[statemachine.Held]
 	lives    slab[statemachine.Live]
 	tallies  slab[tally]
+	details  slab[details]
+	troubles slab[trouble]
 
+	crowd    crowdTaker  // nil when there is none
+	event    crowdEvent  // scratch
 	notes    noteTaker   // nil when nobody wants them
 	records  recordTaker // nil when nobody wants them
 	opens    openTaker   // nil where the tracker gives the numbers itself; else a flow's id is its index
@@ -176,10 +180,27 @@ func (t *tracker) place(f *flow, at statemachine.Moment, fromLow bool, seg *stat
 		*t.helds.at(f.held) = statemachine.Held{At: at, Side: f.side(fromLow), Segment: *seg}
 	case statemachine.NewConn:
 		t.finish(f, endReused)
+		again := t.anotherISN(f, f.side(fromLow), seg)
 		t.reopen(f, at, fromLow, seg)
+		if again != 0 {
+			t.finding(f, statemachine.Finding{
+				At: at, By: again, Side: f.side(fromLow), Code: statemachine.SYNISNChanged, A: int64(seg.Seq),
+			})
+		}
 	case statemachine.NewFromHeld:
 		t.openHeld(f, *held, at)
 	}
+}
+
+// anotherISN returns the first packet of the flow's connection when it was an
+// attempt without an answer and seg is the next attempt of the same end; 0
+// when it was not.
+func (t *tracker) anotherISN(f *flow, side statemachine.Side, seg *statemachine.Segment) uint64 {
+	x := &f.facts
+	if seg.IsSYN() && x.syns[side] > 0 && f.packets[side.Peer()] == 0 && x.did[side]&acked == 0 {
+		return f.first.Packet
+	}
+	return 0
 }
 
 // openHeld ends the connection and opens the one that the held SYN began. The
@@ -223,9 +244,14 @@ func (t *tracker) open(f *flow, at statemachine.Moment, fromLow bool, seg *state
 		*t.helds.at(f.held) = statemachine.Held{At: at, Side: side, Segment: *seg}
 	}
 	if f.held == 0 {
-		f.conn, f.analysis = t.conns.alloc(), t.analyses.alloc()
+		f.conn, f.analysis, f.details = t.conns.alloc(), t.analyses.alloc(), t.details.alloc()
 	}
 	t.judgeOpening(f, seg, at, side)
+	if seg.IsSYN() {
+		t.join(f, at, side, crowdSYN, seg)
+	} else if !isUsual(seg) {
+		t.joinProbe(f, at, side, seg)
+	}
 }
 
 // number gives the connection that f begins with the packet at its number, or
@@ -253,7 +279,7 @@ func (t *tracker) wake(f *flow) {
 	first := *t.helds.at(f.held)
 	t.helds.release(f.held)
 	f.held = 0
-	f.conn, f.analysis = t.conns.alloc(), t.analyses.alloc()
+	f.conn, f.analysis, f.details = t.conns.alloc(), t.analyses.alloc(), t.details.alloc()
 	t.feed(f, first.At, first.Side, &first.Segment)
 }
 
@@ -263,15 +289,33 @@ func (t *tracker) feed(f *flow, at statemachine.Moment, side statemachine.Side, 
 	f.packets[side]++
 	if seg.Flags&(statemachine.SYN|statemachine.FIN|statemachine.RST|statemachine.ACK) != statemachine.ACK ||
 		f.facts.did[side]&ackedOn == 0 || f.facts.is&seenOrdinary == 0 {
-		f.facts.sent(side, seg, f.first.Time, at.Time)
+		t.feedFacts(f, at, side, seg)
 	}
 	t.machine.Observe(t.conns.at(f.conn), at, side, seg)
 	t.drain(f)
 	r := t.analyses.at(f.analysis).Read(at, side, seg)
 	if r.Class == statemachine.DuplicateFrame {
 		t.once(f, statemachine.Finding{At: at, By: r.Repeats, Side: side, Code: statemachine.DuplicateCapture})
+	} else {
+		t.look(f, at, side, seg, &r)
 	}
 	return r
+}
+
+// feedFacts notes a segment among the connection's facts before the machine
+// has it.
+func (t *tracker) feedFacts(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
+	d := t.details.at(f.details)
+	if seg.Flags&(statemachine.SYN|statemachine.RST) == statemachine.RST {
+		t.noteReset(f, d, at, side, seg)
+		t.join(f, at, side, crowdReset, seg)
+	}
+	before := f.facts.did[side] & acked
+	f.facts.sent(side, seg, f.first.Time, at.Time)
+	if before == 0 && f.facts.did[side]&acked != 0 && side == statemachine.Client && f.facts.syns[side] > 0 {
+		d.watch |= thirdACK
+		t.join(f, at, side, crowdDone, seg)
+	}
 }
 
 // drain takes the steps and findings of the machine's last call.
@@ -279,12 +323,21 @@ func (t *tracker) drain(f *flow) {
 	steps := t.machine.Steps()
 	for i := range steps {
 		f.facts.step(&steps[i], f.first.Time)
+		t.details.at(f.details).step(&steps[i])
 		if !t.opt.OnePass {
 			t.say(f, StepNote, &steps[i])
 		}
 	}
 	for _, fd := range t.machine.Findings() {
+		if fd.Code == statemachine.DataAfterFIN {
+			t.once(f, fd) // look may have seen it first
+			continue
+		}
 		t.finding(f, fd)
+	}
+	resets := t.machine.Resets()
+	for i := range resets {
+		t.settleReset(f, &resets[i])
 	}
 	if t.opt.OnePass && t.notes != nil {
 		words := t.machine.Words(t.conns.at(f.conn), t.lives.at(f.live))

@@ -14,8 +14,11 @@ import (
 // without a final period.
 func judge(r *record) (Verdict, string) {
 	x := &r.facts
-	if x.is&seenOrdinary == 0 {
-		return VerdictScan, "scan: only segments that no TCP sends"
+	if x.probed() {
+		return VerdictScan, r.scanned()
+	}
+	if v, detail := r.judgeTimeout(); v != VerdictNone {
+		return v, detail
 	}
 	if x.did[statemachine.Client]&gotICMP != 0 {
 		return VerdictRefusedByICMP, "refused: the client presumably gave up at ICMP " + ICMPName(int64(x.icmp))
@@ -71,7 +74,29 @@ func (r *record) judgeReset(by statemachine.Side) (Verdict, string) {
 	case x.did[victim]&sentFIN != 0:
 		b += fmt.Sprintf(", in answer to a %s that had sent FIN", victim)
 	}
+	if why := r.extra.reset.Why(); why != "" {
+		hedge += "; because " + why
+	}
 	return VerdictReset, b + hedge
+}
+
+// scanned tells what a probe shows of its target (RFC 9293 §3.10.7.1: a closed
+// port answers, an open one drops).
+func (r *record) scanned() string {
+	s := "scan: only segments that no TCP sends"
+	switch r.facts.probe { //nolint:exhaustive // the other kinds are no probes
+	case crowdFIN:
+		s = "scan by FIN"
+	case crowdNull:
+		s = "scan by segments without control bits"
+	case crowdXmas:
+		s = "scan by FIN, PSH and URG"
+	default:
+	}
+	if r.ends[r.facts.probeBy.Peer()].packets > 0 {
+		return s + ": answered, so the port is closed"
+	}
+	return s + ": no answer, so the port is open or filtered"
 }
 
 // judgeClose judges a connection on which both ends sent a FIN.
@@ -238,3 +263,6 @@ func seconds(ms uint32) string {
 	}
 	return b + " s"
 }
+
+// digits spells a packet's number.
+func digits(n uint64) string { return strconv.FormatUint(n, 10) }

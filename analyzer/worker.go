@@ -63,6 +63,7 @@ const (
 	noteEvent                    // a note, coded, its connection's number to be put before it
 	recordEvent                  // a connection's record, coded likewise
 	startEvent                   // where a connection begins, coded likewise
+	crowdEvents                  // something for the crowd: the next of crowd
 	filledEvent                  // a connection's record for a sink that takes them in any order: the next of filled
 )
 
@@ -80,12 +81,13 @@ type saying struct {
 	events []event
 	items  []byte // of the events, one behind the other
 	opens  []opening
+	crowd  []crowdEvent
 	filled []Connection
 	spare  []map[statemachine.Code]int // of filled, kept for reuse
 }
 
 func (s *saying) reset() {
-	s.events, s.items, s.opens, s.filled = s.events[:0], s.items[:0], s.opens[:0], s.filled[:0]
+	s.events, s.items, s.opens, s.crowd, s.filled = s.events[:0], s.items[:0], s.opens[:0], s.crowd[:0], s.filled[:0]
 }
 
 // worker follows the connections of one share.
@@ -122,7 +124,7 @@ func newWorker(opt *Options, shard uint8, seed hashSeed, wants sayings, rest cha
 	}
 	w.tracker = newTracker(opt, notes, records)
 	w.tracker.table.seed = seed
-	w.tracker.opens = w
+	w.tracker.opens, w.tracker.crowd = w, w
 	return w
 }
 
@@ -184,6 +186,11 @@ func (w *worker) hand(to chan<- *saying, stop <-chan struct{}) bool {
 func (w *worker) opened(o opening) {
 	w.now.opens = append(w.now.opens, o)
 	w.say(openEvent, 0, o.ref, len(w.now.items))
+}
+
+func (w *worker) joined(e *crowdEvent) {
+	w.now.crowd = append(w.now.crowd, *e)
+	w.say(crowdEvents, 0, e.conn, len(w.now.items))
 }
 
 // say notes an event whose item is what was appended to items since from.

@@ -14,14 +14,16 @@ const (
 	TransitionEvent Event = iota
 	RevisionEvent
 	FindingEvent
+	ResetEvent
 	SegmentEvent
+	MarkEvent
 	ConnectionEvent
 	CaptureEvent
 
 	numEvents = iota
 )
 
-var eventNames = [numEvents]string{"transition", "revision", "finding", "segment", "connection", "capture"}
+var eventNames = [numEvents]string{"transition", "revision", "finding", "reset", "segment", "mark", "connection", "capture"}
 
 // String returns the name, which is the value of the record's type.
 func (e Event) String() string { return eventNames[e] }
@@ -57,14 +59,14 @@ func parseEvent(name string) (Event, bool) {
 }
 
 // newEventSet returns the kinds that the options ask for: those named, or all
-// but segments; Segments adds these.
+// but segments and marks; Segments adds these.
 func newEventSet(o Options) EventSet {
 	set := o.Events
 	if set == 0 {
-		set = allEvents &^ (1 << SegmentEvent)
+		set = allEvents &^ (1<<SegmentEvent | 1<<MarkEvent)
 	}
 	if o.Segments {
-		set |= 1 << SegmentEvent
+		set |= 1<<SegmentEvent | 1<<MarkEvent
 	}
 	return set
 }
@@ -77,7 +79,7 @@ func (s EventSet) wants() analyzer.Wants {
 	if s.has(SegmentEvent) {
 		w |= analyzer.WantPackets
 	}
-	if s.has(TransitionEvent) || s.has(RevisionEvent) || s.has(FindingEvent) {
+	if s.has(TransitionEvent) || s.has(RevisionEvent) || s.has(FindingEvent) || s.has(ResetEvent) || s.has(MarkEvent) {
 		w |= analyzer.WantNotes
 	}
 	if s.has(ConnectionEvent) {

@@ -29,7 +29,9 @@ func (n *ndjson) Packet(o *analyzer.Observation) error {
 		n.segment(o)
 	}
 	for i := range o.Notes {
-		n.note(&o.Notes[i])
+		if !ownMark(&o.Notes[i], o) {
+			n.note(&o.Notes[i])
+		}
 	}
 	return n.out.done(n.out.b)
 }
@@ -85,18 +87,18 @@ func (n *ndjson) segment(o *analyzer.Observation) {
 	if r.Scaled {
 		j.uint("scaled_win", uint64(r.Window))
 	}
-	n.class(r)
+	n.class(r, hindsight(o))
 	n.end()
 }
 
 // class writes the members of the sequence analysis.
-func (n *ndjson) class(r *statemachine.Reading) {
+func (n *ndjson) class(r *statemachine.Reading, marks statemachine.Marks) {
 	j := &n.j
 	j.word("class", r.Class.String())
 	j.word("kind", r.Kind.String())
 	j.key("marks")
 	j.b = append(j.b, '[')
-	n.names = r.Marks.Names(n.names[:0])
+	n.names = marks.Names(n.names[:0])
 	for i, name := range n.names {
 		if i > 0 {
 			j.b = append(j.b, ',')
@@ -127,6 +129,14 @@ func (n *ndjson) note(note *analyzer.Note) {
 	case analyzer.FindingNote:
 		if n.events.has(FindingEvent) {
 			n.finding(note)
+		}
+	case analyzer.ResetNote:
+		if n.events.has(ResetEvent) {
+			n.reset(note)
+		}
+	case analyzer.MarkNote:
+		if n.events.has(MarkEvent) {
+			n.mark(note)
 		}
 	}
 }
@@ -215,6 +225,7 @@ func (n *ndjson) Connection(c *analyzer.Connection) error {
 	j.word("verdict", c.Verdict.String())
 	j.text("verdict_detail", c.Detail)
 	n.counts(c, client, server)
+	n.details(c)
 	j.flag("evicted", c.Evicted)
 	n.end()
 	return n.out.done(n.out.b)
@@ -247,6 +258,9 @@ func (n *ndjson) counts(c *analyzer.Connection, client, server *analyzer.Endpoin
 	}
 	if c.RTTServer != 0 {
 		j.int("server_ns", int64(c.RTTServer))
+	}
+	if c.Tap != analyzer.TapUnknown {
+		j.word("tap", c.Tap.String())
 	}
 	j.close()
 	j.within("findings")
@@ -312,6 +326,15 @@ func (n *ndjson) capture(c *analyzer.Capture) {
 	if c.Packets > 0 {
 		n.time("first_ts", c.First.Time)
 		n.time("last_ts", c.Last.Time)
+	}
+	if len(c.Findings) > 0 {
+		j.within("findings")
+		for _, code := range statemachine.Codes() {
+			if k := c.Findings[code]; k > 0 {
+				j.uint(code.String(), uint64(k))
+			}
+		}
+		j.close()
 	}
 	if len(c.Errors) > 0 {
 		n.texts("errors", c.Errors)

@@ -62,6 +62,14 @@ func observations() []analyzer.Observation {
 			Notes: []analyzer.Note{
 				note(1, analyzer.StepNote, fin), note(1, analyzer.ProvisionalNote, presumed),
 				{Packet: 2, Conn: 1, Ends: ends, Kind: analyzer.FindingNote, Finding: finding},
+				{Packet: 1, Conn: 1, Ends: ends, Kind: analyzer.MarkNote, Mark: analyzer.Mark{What: statemachine.LostAfterTap, By: 2}},
+				{Packet: 2, Conn: 1, Ends: ends, Kind: analyzer.ResetNote, Side: statemachine.Server, Reset: analyzer.ResetVerdict{
+					Reset: statemachine.Reset{
+						At: statemachine.Moment{Packet: 2, Time: finding.At.Time}, Side: statemachine.Server, Fit: statemachine.FitExact,
+						Outcome: statemachine.ResetTaken, Sure: statemachine.Presumed, State: statemachine.Established,
+					},
+					Reason: analyzer.ReasonAbort, By: 1,
+				}},
 			},
 		},
 		{

@@ -202,12 +202,37 @@ func appendMarks(b []byte, start int, marks statemachine.Marks) []byte {
 	return b
 }
 
+// appendMark appends what later packets showed of a packet.
+func appendMark(b []byte, m *analyzer.Mark) []byte {
+	switch m.What { //nolint:exhaustive // the others need no hindsight
+	case statemachine.LostAfterTap:
+		return appendPacket(append(b, "lost after the tap: sent again as "...), m.By)
+	case statemachine.LostBeforeTap:
+		return appendPacket(append(b, "what is missing before it was lost before the tap: sent again as "...), m.By)
+	case statemachine.NotCaptured:
+		return append(b, "octets were not captured, though the peer has them"...)
+	case statemachine.Spurious:
+		b = appendPacket(append(b, "spurious: "...), m.By)
+		return append(b, " shows that it had arrived before"...)
+	}
+	return b
+}
+
 // appendFindingDetail appends the finding's sentence, the numbers involved and
 // the other packet that it speaks of. The text needs no escape in JSON.
 func appendFindingDetail(b []byte, f *statemachine.Finding) []byte {
 	b = append(b, f.Code.Info().Title...)
-	if f.Code == statemachine.ICMPError {
+	switch f.Code { //nolint:exhaustive // the others have the one form
+	case statemachine.ICMPError:
 		b = append(append(b, "; "...), analyzer.ICMPName(f.A)...)
+	case statemachine.OptionStripped:
+		return appendStripped(b, f)
+	case statemachine.CaptureDrops: // by the capture's own count, or by the numbers that are missing
+		b = strconv.AppendInt(append(b, "; "...), f.A, 10)
+		if f.B != 0 {
+			return append(b, " packets were dropped meanwhile"...)
+		}
+		return append(b, " octets are missing"...)
 	}
 	if words := findingNumbers(f.Code); words[1] != "" && (f.A != 0 || f.B != 0) {
 		b = strconv.AppendInt(append(append(b, "; "...), words[0]...), f.A, 10)
@@ -216,6 +241,25 @@ func appendFindingDetail(b []byte, f *statemachine.Finding) []byte {
 	}
 	if f.By != 0 {
 		b = append(appendPacket(append(b, " (see "...), f.By), ')')
+	}
+	return b
+}
+
+// appendStripped names the option and where it shows.
+func appendStripped(b []byte, f *statemachine.Finding) []byte {
+	if f.B == 0 {
+		return append(b, "; timestamps, agreed upon by both SYNs, are missing from here on"...)
+	}
+	b = append(b, "; the SYN-ACK has what its SYN lacks:"...)
+	for _, o := range [...]struct {
+		set  statemachine.OptionSet
+		name string
+	}{
+		{statemachine.OptWScale, " window scale"}, {statemachine.OptSACKPerm, " SACK"}, {statemachine.OptTimestamp, " timestamps"},
+	} {
+		if statemachine.OptionSet(f.B)&o.set != 0 {
+			b = append(b, o.name...)
+		}
 	}
 	return b
 }
@@ -239,6 +283,24 @@ func findingNumbers(c statemachine.Code) [3]string {
 		return [3]string{"", " of the ", " segments that could be verified"}
 	case statemachine.ICMPTooBig:
 		return [3]string{"a segment of ", " octets, the MTU there is ", ""}
+	case statemachine.DataOutOfWindow:
+		return [3]string{"it begins at ", ", the window ended at ", ""}
+	case statemachine.DataAfterFIN:
+		return [3]string{"it reaches to ", ", the FIN took ", ""}
+	case statemachine.PAWSReject:
+		return [3]string{"TSval ", " after ", ""}
+	case statemachine.TTLChange:
+		return [3]string{"now ", ", before ", ""}
+	case statemachine.RSTSuspectInjection:
+		return [3]string{"its TTL is ", ", the host's other packets have ", ""}
+	case statemachine.ISNReuse:
+		return [3]string{"", ", as in connection ", ""}
+	case statemachine.SYNFlood:
+		return [3]string{"", " within 10 s, ", " of them completed"}
+	case statemachine.SYNScan, statemachine.HalfOpenScan, statemachine.FINScan, statemachine.NullScan, statemachine.XmasScan:
+		return [3]string{"", " so far, within ", " ms"}
+	case statemachine.RSTStorm:
+		return [3]string{"", " within ", " ms"}
 	case statemachine.SnaplenCut:
 		return [3]string{"here ", " of ", " octets"}
 	}

@@ -136,6 +136,9 @@ func (s *summary) Capture(c *analyzer.Capture) error {
 		return nil
 	}
 	var b bytes.Buffer
+	for code, n := range c.Findings {
+		s.findings[code] += uint64(n)
+	}
 	s.totals(&b, c)
 	if len(s.rows) > 0 {
 		slices.SortFunc(s.rows, compareRows)

@@ -67,9 +67,16 @@ func (t *timeline) Packet(o *analyzer.Observation) error {
 	t.many = t.many || o.Conn > 1
 	for i := range o.Notes {
 		t.many = t.many || o.Notes[i].Conn > 1
-		b = t.note(b, &o.Notes[i], o)
+		if !ownMark(&o.Notes[i], o) {
+			b = t.note(b, &o.Notes[i], o)
+		}
 	}
 	return t.out.done(t.reading(b, o))
+}
+
+// ownMark reports a mark of the packet at hand: it stands with the others.
+func ownMark(n *analyzer.Note, o *analyzer.Observation) bool {
+	return n.Kind == analyzer.MarkNote && o.Packet != nil && n.Packet == o.Packet.Number
 }
 
 // packet prints tcpdump's line, and why a segment is not followed.
@@ -117,20 +124,31 @@ func (t *timeline) start(b []byte, conn uint32) []byte {
 	return append(t.paint.end(b), ' ')
 }
 
-// reading prints the class and the marks of a segment that is not plainly new.
+// reading prints the class and the marks of a segment that is not plainly new,
+// those of hindsight too.
 func (t *timeline) reading(b []byte, o *analyzer.Observation) []byte {
 	r := &o.Reading
-	if o.Packet == nil || o.Conn == 0 || (r.Class <= statemachine.New && r.Marks == 0) {
+	if o.Packet == nil || o.Conn == 0 || (r.Class <= statemachine.New && r.Marks == 0 && len(o.Notes) == 0) {
 		return b
 	}
 	marks := r.Marks
 	if o.Packet.Segment.Flags.Has(statemachine.RST) {
 		marks &^= statemachine.ZeroWindow // the window of a RST means nothing (RFC 9293 §3.10.7.1)
 	}
+	for i := range o.Notes {
+		if n := &o.Notes[i]; ownMark(n, o) && n.Mark.What&(statemachine.LostBeforeTap|statemachine.NotCaptured) != 0 {
+			marks &^= statemachine.GapBefore | statemachine.ACKsUnseen // what became of it says more
+		}
+	}
 	before := len(b)
 	b = t.paint.start(t.start(b, o.Conn), styleClass)
 	words := len(b)
 	b = appendMarks(appendClass(b, r), words, marks)
+	for i := range o.Notes {
+		if n := &o.Notes[i]; ownMark(n, o) {
+			b = appendMark(separate(b, words), &n.Mark)
+		}
+	}
 	if len(b) == words {
 		return b[:before]
 	}
@@ -141,8 +159,16 @@ func (t *timeline) reading(b []byte, o *analyzer.Observation) []byte {
 // numbers that the line above shows.
 func (t *timeline) note(b []byte, n *analyzer.Note, o *analyzer.Observation) []byte {
 	b = t.start(b, n.Conn)
-	if n.Kind == analyzer.FindingNote {
+	switch n.Kind { //nolint:exhaustive // the others are steps
+	case analyzer.FindingNote:
 		return append(t.finding(b, &n.Finding), '\n')
+	case analyzer.MarkNote:
+		b = appendPacket(t.paint.start(b, styleClass), n.Packet)
+		b = appendMark(append(b, ": "...), &n.Mark)
+		return append(t.paint.end(b), '\n')
+	case analyzer.ResetNote:
+		b = append(append(t.paint.start(b, styleClass), "RST: "...), n.Reset.Sentence()...)
+		return append(t.paint.end(b), '\n')
 	}
 	var k numbers
 	if o.Packet != nil && n.Conn == o.Conn {
@@ -233,7 +259,7 @@ func (t *timeline) detail(b []byte, n *analyzer.Note, k numbers) []byte {
 		b = appendCertainty(append(appendCause(b, s), ": "...), s)
 	case analyzer.WithdrawnNote:
 		b = append(appendCause(b, s), " did not happen"...)
-	case analyzer.StepNote, analyzer.ProvisionalNote, analyzer.FindingNote:
+	case analyzer.StepNote, analyzer.ProvisionalNote, analyzer.FindingNote, analyzer.MarkNote, analyzer.ResetNote:
 		b = t.stepDetail(b, n, k)
 	}
 	if t.opt.Tcpdump.Verbose > 0 {

@@ -42,6 +42,8 @@ type flow struct {
 	lastTS    uint32 // highest TSval
 	window    uint32 // as offered last, scaled where the scale is known
 	maxWindow uint32
+	maxFlight Size // most octets in flight
+	minWindow uint32
 	segments  uint32
 	again     [NumKinds - 1]uint32 // retransmissions by kind, from KindRTO on
 	bits      bits
@@ -183,6 +185,8 @@ func (a *Analysis) finish(at Moment, side Side, seg *Segment, r *Reading) {
 		if !x.has(tsSeen) || int32(seg.Options.TSVal-x.lastTS) > 0 {
 			x.lastTS = seg.Options.TSVal
 			x.bits |= tsSeen
+		} else if seg.Options.TSVal != x.lastTS && r.Class == New && seg.SeqLen() > 0 {
+			r.Hints |= OlderTimestamp
 		}
 	}
 	if seg.Len == 0 && !seg.Flags.Any(SYN|FIN) {

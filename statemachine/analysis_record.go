@@ -89,3 +89,35 @@ func (x *flow) sample(rtt Time) {
 	x.srtt += (rtt - x.srtt) / 8 // RFC 6298 §2.3, alpha = 1/8
 	x.minRTT = min(x.minRTT, rtt)
 }
+
+// MaxInFlight returns the most octets of sequence space that side had sent and
+// not seen acknowledged, as they passed the tap.
+func (a *Analysis) MaxInFlight(side Side) Size { return a.flows[side].maxFlight }
+
+// Windows returns the smallest and the largest receive window that side offered
+// behind its SYN, in octets; ok is false when none was seen or the scale is not
+// known.
+func (a *Analysis) Windows(side Side) (least, most uint32, ok bool) {
+	x := &a.flows[side]
+	if x.bits&(windowSeen|shiftKnown|synced) != windowSeen|shiftKnown|synced {
+		return 0, 0, false
+	}
+	return x.minWindow, x.maxWindow, true
+}
+
+// Acked returns the highest number that side's peer has acknowledged, and
+// whether there was one.
+func (a *Analysis) Acked(side Side) (Seq, bool) {
+	return a.flows[side].una, a.flows[side].has(acked)
+}
+
+// Edge returns the highest right edge that side's peer has offered it, and
+// whether it is known.
+func (a *Analysis) Edge(side Side) (Seq, bool) {
+	return a.flows[side].right, a.flows[side].has(rightKnown)
+}
+
+// LastTimestamp returns the highest TSval of side, and whether there was one.
+func (a *Analysis) LastTimestamp(side Side) (uint32, bool) {
+	return a.flows[side].lastTS, a.flows[side].has(tsSeen)
+}

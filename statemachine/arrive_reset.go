@@ -72,7 +72,7 @@ func (r *resolution) arrivalsOfRST(y Side) {
 // it. It is -1 when there is none, or when the receiver went on.
 func (r *resolution) answeredAsClosed(i int) int {
 	y := r.log[i].side().Peer()
-	if r.wentOn(y, i) {
+	if r.wentOn(y, i) >= 0 {
 		return -1
 	}
 	for j := i + 1; j < len(r.log); j++ {

@@ -44,7 +44,8 @@ func (a *Analysis) readSYN(at Moment, side Side, seg *Segment, r *Reading) {
 	}
 	switch {
 	case x.has(started) && seg.Seq != x.base:
-		if x.has(synced) || own == sentSYNACK && x.has(acked) { // on a live connection: RFC 5961 §4.2
+		again := own == sentSYNACK && x.high <= 1 && !x.has(acked)        // its first SYN-ACK was never acknowledged
+		if x.has(synced) && !again || own == sentSYNACK && x.has(acked) { // on a live connection: RFC 5961 §4.2
 			x.bits |= provoked
 			x.lastAt, x.lastClass = at.Time, NoClass
 			r.Scaled = true
@@ -240,6 +241,7 @@ func (a *Analysis) takeHalf(at Moment, side Side, answered bits) {
 func (a *Analysis) skip(at Moment, side Side, seg *Segment, r *Reading, rel int64) {
 	x := &a.flows[side]
 	r.Marks |= GapBefore
+	r.Gap = seg.Seq.Sub(x.nxt())
 	h := hole{from: x.nxt(), to: seg.Seq, at: uint32(at.Time >> holeTick), side: side}
 	if seg.Options.Has(OptTimestamp) {
 		h.ts, h.know = seg.Options.TSVal, holeTS
@@ -297,6 +299,8 @@ func (a *Analysis) takeACK(at Moment, side Side, seg *Segment, r *Reading) {
 	if edge := seg.Ack.Add(Size(r.Window)); r.Scaled && (!y.has(rightKnown) || y.right.Less(edge)) {
 		y.right = edge
 		y.bits |= rightKnown
+	} else if r.Scaled && edge != y.right {
+		y.shrink(x, edge, r)
 	}
 	if seg.Options.Has(OptSACK) {
 		y.takeSACK(seg)
@@ -318,8 +322,24 @@ func (x *flow) offered(seg *Segment) (uint32, bool) {
 // takeWindow keeps the window that x offers now.
 func (x *flow) takeWindow(r *Reading) {
 	x.window = r.Window
+	if !x.has(synced) {
+		x.minWindow = r.Window // the window of a SYN does not count
+	}
+	x.minWindow = min(x.minWindow, r.Window)
 	x.maxWindow = max(x.maxWindow, r.Window)
 	x.bits |= windowSeen
+}
+
+// shrink notes a right edge of x below the one offered before, by more than
+// the scale rounds off (RFC 7323 §2.4). A SYN's window is unscaled and often
+// larger than what follows: that is no shrinking, but its edge counts no more.
+func (y *flow) shrink(x *flow, edge Seq, r *Reading) {
+	switch {
+	case !x.has(synced):
+		y.right = edge
+	case edge.Add(1 << x.shift).Less(y.right):
+		r.Hints |= EdgeMovedBack
+	}
 }
 
 // takeSACK keeps what the peer's SACK blocks say of the flow y (RFC 2018 §4).
@@ -357,5 +377,6 @@ func (a *Analysis) takeUnseen(at Moment, side Side, seg *Segment, r *Reading, ah
 		a.openHole(h)
 	}
 	y.high += ahead
+	r.Gap = Size(ahead)
 	return true
 }

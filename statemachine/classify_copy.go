@@ -15,7 +15,7 @@ func (x *flow) copyClass(at Moment, seg *Segment, prev *sent, asked bool) Class 
 		return NoClass
 	}
 	late := at.Time - prev.at
-	hasTS := prev.hasTS && seg.Options.Has(OptTimestamp)
+	hasTS := prev.stamped() && seg.Options.Has(OptTimestamp)
 	same := prev.print == fingerprint(seg)
 	if same && seg.HasIPID && seg.IPID != 0 && (x.has(ipidVaries) || seg.Flags.Has(SYN)) {
 		// The sender gives each packet its own IP ID (RFC 6864 §4).

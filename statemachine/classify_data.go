@@ -47,8 +47,15 @@ func (a *Analysis) advance(at Moment, side Side, seg *Segment, r *Reading) {
 		x.rttEnd, x.rttAt = x.nxt(), at.Time
 		x.bits |= rttPending
 	}
-	if x.has(rightKnown) && seg.Len > 0 && seg.Seq.Less(x.right) && x.right.LessEq(seg.Seq.Add(seg.Len)) {
-		r.Marks |= WindowFull
+	if x.has(rightKnown) && seg.Len > 0 && x.right.LessEq(seg.Seq.Add(seg.Len)) {
+		if seg.Seq.Less(x.right) {
+			r.Marks |= WindowFull
+		} else if seg.Len > 1 { // one octet is a probe of the window
+			r.Hints |= BeyondWindow
+		}
+	}
+	if n := x.nxt().Sub(x.una); n > x.maxFlight && x.has(acked) && n < halfSpace {
+		x.maxFlight = n
 	}
 	if seg.Flags.Has(FIN) {
 		x.bits |= finSent
@@ -179,6 +186,9 @@ func (a *Analysis) readAgain(at Moment, side Side, seg *Segment, r *Reading, rel
 			kind = KindUnknown // the SYN's data was refused (RFC 7413 §4.2.2): no timer, no loss
 		}
 	}
+	if prev != nil && prev.conflicts(seg) {
+		r.Marks |= OverlapConflict
+	}
 	a.retransmitted(at, side, seg, r, kind, prev)
 	if x.has(acked) && seg.End().LessEq(x.una) {
 		r.Marks |= Spurious
@@ -275,4 +285,10 @@ func (a *Analysis) retransmissionKind(at Moment, side Side, seg *Segment, copies
 func (x *flow) repair(why bits) {
 	x.bits = x.bits&^(repairsFast|repairsRTO) | why
 	x.recover = x.nxt()
+}
+
+// conflicts reports that seg has the numbers of s and other octets, by the sums
+// in their checksums.
+func (s *sent) conflicts(seg *Segment) bool {
+	return s.sum != 0 && seg.Sum != 0 && s.sum != seg.Sum && s.seq == seg.Seq && s.n == seg.SeqLen() && seg.Len > 1
 }

@@ -93,6 +93,10 @@ func (c *Conn) State(s Side) (State, Certainty) {
 // capture shows it.
 func (c *Conn) ISS(s Side) (Seq, bool) { return c.ends[s].iss, c.ends[s].is(hasISS) }
 
+// Unanswered returns how many segments of side, 255 at most, demanded an answer
+// and repeated earlier ones since its peer last spoke.
+func (c *Conn) Unanswered(side Side) int { return int(c.ends[side].asks) }
+
 // Ended reports that nothing can follow: all is settled and no end has a
 // connection any more.
 func (c *Conn) Ended() bool {

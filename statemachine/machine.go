@@ -26,6 +26,7 @@ type Machine struct {
 	slow     bool // tests: no short way for data that flows
 	steps    []Step
 	findings []Finding
+	resets   []Reset
 	res      resolution
 	pool     logPool
 	handed   []entry                         // copies of a held SYN on their way to its own connection
@@ -65,6 +66,7 @@ func (m *Machine) Findings() []Finding { return m.findings }
 func (m *Machine) begin() {
 	m.steps = m.steps[:0]
 	m.findings = m.findings[:0]
+	m.resets = m.resets[:0]
 }
 
 // opening is how an end came into the connection.

@@ -21,6 +21,14 @@ func (m *Machine) noteFindings(r *resolution) {
 			m.find(ACKOfUnsent, e, int64(e.ack), int64(r.ends[e.side().Peer()].nxt))
 		}
 	}
+	for i := range r.steps {
+		switch s := &r.steps[i]; {
+		case s.Event == Reuse && s.From == TimeWait:
+			m.findings = append(m.findings, Finding{At: s.Cause, Side: s.Side, Code: TimeWaitReuse})
+		case s.Event == StateLost && s.From.Synchronized():
+			m.findings = append(m.findings, Finding{At: s.Cause, By: s.Proof, Side: s.Side, Code: HalfOpen})
+		}
+	}
 }
 
 // noteStrangeFIN reports the FIN at i, which its sender contradicts: by a FIN
@@ -44,83 +52,20 @@ func (m *Machine) find(code Code, e *entry, a, b int64) {
 	m.findings = append(m.findings, Finding{At: e.at, A: a, B: b, Side: e.side(), Code: code})
 }
 
-// noteRST reports a RST that its receiver did not take, by its number against
-// the receiver's window when it was captured (RFC 5961 §3.2), or because the
-// connection went on; and one that ended TIME-WAIT.
-func (m *Machine) noteRST(r *resolution, i int) {
-	e := &r.log[i]
-	y := e.side().Peer()
-	me := &r.ends[y]
-	for k := range r.steps {
-		if s := &r.steps[k]; s.Cause.Packet == e.at.Packet && s.Event == RecvRST {
-			if s.From == TimeWait {
-				m.find(TimeWaitAssassination, e, int64(e.seq), int64(e.lo))
-			}
-			return
-		}
-	}
-	switch {
-	case !me.is(hasACK) || e.lo == 0 && e.hi == 0:
-		if r.wentOn(y, i) {
-			m.find(RSTIgnored, e, int64(e.seq), 0)
-		}
-	case !r.connectedAt(y, e.at.Packet):
-		// No connection that it could end.
-	case m.noteRSTByNumber(e):
-	case r.wentOn(y, i):
-		m.find(RSTIgnored, e, int64(e.seq), int64(e.lo))
-	}
-}
-
-// noteRSTByNumber reports a RST that its number alone keeps from being taken,
-// and says whether it does.
-func (m *Machine) noteRSTByNumber(e *entry) bool {
-	switch {
-	case e.seq != e.lo && !e.seq.In(e.lo, e.hi.Sub(e.lo)):
-		m.find(RSTOutOfWindow, e, int64(e.seq), int64(e.lo))
-	case e.maxEnd.Less(e.seq):
-		m.find(RSTInexact, e, int64(e.seq), int64(e.lo))
-	default:
-		return false
-	}
-	return true
-}
-
 // noteDropped reports what is wrong with an entry that leaves the full log
 // before its time (log.go), as far as that shows without hindsight.
 func (m *Machine) noteDropped(c *Conn, e *entry) {
 	y := &c.ends[e.side().Peer()]
-	if e.live() && e.isRST() && y.is(hasACK) && (e.lo != 0 || e.hi != 0) && (y.state.Synchronized() || y.state == SynReceived) {
-		m.noteRSTByNumber(e)
+	if !e.live() || !e.isRST() || !y.is(hasACK) || e.lo == 0 && e.hi == 0 || !y.state.Synchronized() && y.state != SynReceived {
+		return
 	}
-}
-
-// connectedAt reports that y, by its steps, was in a state that a RST could
-// end when the packet was captured.
-func (r *resolution) connectedAt(y Side, packet uint64) bool {
-	state := r.ends[y].state
-	for k := len(r.steps) - 1; k >= 0; k-- {
-		if s := &r.steps[k]; s.Side == y && s.Place > packet {
-			state = s.From
-		}
+	switch e.fit() {
+	case FitOutside:
+		m.find(RSTOutOfWindow, e, int64(e.seq), int64(e.lo))
+	case FitInexact:
+		m.find(RSTInexact, e, int64(e.seq), int64(e.lo))
+	default:
 	}
-	return state != SynSent && state != Listen && state != Closed
-}
-
-// wentOn reports that y sent an ordinary segment long after entry i, or
-// acknowledged what was sent after it.
-func (r *resolution) wentOn(y Side, i int) bool {
-	e := &r.log[i]
-	for j := i + 1; j < len(r.log); j++ {
-		o := &r.log[j]
-		if !r.from(y, j) || o.isRST() {
-			continue
-		}
-		if o.at.Time > e.at.Time+r.grace(y) || o.is(evidence) && e.maxEnd.Less(o.ack) {
-			return true
-		}
-	}
-	return false
 }
 
 // noteForeignSYN reports a SYN that is not this connection's own.

@@ -15,9 +15,23 @@ type sent struct {
 	n      Size // sequence space; 0 marks a free slot
 	ts     uint32
 	print  uint32
-	side   Side
-	copies uint8 // how often it was sent before
-	hasTS  bool
+	sum    uint16 // of the payload, 0 when not known
+	side   Side   // with stampedSide where ts counts
+	copies uint8  // how often it was sent before
+}
+
+// stampedSide, in sent.side, tells that the segment had timestamps.
+const stampedSide Side = 2
+
+// stamped reports that ts counts.
+func (s *sent) stamped() bool { return s.side&stampedSide != 0 }
+
+// sentBy returns side as a remembered segment has it.
+func sentBy(side Side, seg *Segment) Side {
+	if seg.Options.Has(OptTimestamp) {
+		side |= stampedSide
+	}
+	return side
 }
 
 // hole is a stretch that was never captured though later octets were.
@@ -53,8 +67,8 @@ func (s *sent) number(now uint64) uint64 { return now - uint64(uint32(now)-s.pac
 // makeSent returns seg as it is remembered.
 func makeSent(at Moment, side Side, seg *Segment) sent {
 	return sent{
-		at: at.Time, packet: uint32(at.Packet), seq: seg.Seq, n: seg.SeqLen(), side: side,
-		ts: seg.Options.TSVal, hasTS: seg.Options.Has(OptTimestamp), print: fingerprint(seg),
+		at: at.Time, packet: uint32(at.Packet), seq: seg.Seq, n: seg.SeqLen(), side: sentBy(side, seg),
+		ts: seg.Options.TSVal, print: fingerprint(seg), sum: seg.Sum,
 	}
 }
 
@@ -62,8 +76,8 @@ func makeSent(at Moment, side Side, seg *Segment) sent {
 func (a *Analysis) remember(at Moment, side Side, seg *Segment) *sent {
 	s := &a.recent[a.next]
 	s.at, s.packet, s.seq, s.n = at.Time, uint32(at.Packet), seg.Seq, seg.SeqLen()
-	s.ts, s.hasTS, s.print = seg.Options.TSVal, seg.Options.Has(OptTimestamp), fingerprint(seg)
-	s.side, s.copies = side, 0
+	s.ts, s.print = seg.Options.TSVal, fingerprint(seg)
+	s.side, s.copies, s.sum = sentBy(side, seg), 0, seg.Sum
 	if a.next++; a.next == recentSegments {
 		a.next = 0
 	}
@@ -76,7 +90,7 @@ func (a *Analysis) recall(side Side, seg *Segment) *sent {
 	var part *sent
 	for i := range a.recent {
 		s := &a.recent[i]
-		if s.n == 0 || s.side != side {
+		if s.n == 0 || s.side&1 != side {
 			continue
 		}
 		if s.seq == seg.Seq && s.n == seg.SeqLen() {

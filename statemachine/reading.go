@@ -101,5 +101,17 @@ type Reading struct {
 	Seen    bool   // of a retransmission: its octets were captured before, though Repeats may be forgotten
 	Class   Class
 	Kind    Kind
+	Hints   Hints
 	Marks   Marks
+	Gap     Size // octets before it that were not captured, with GapBefore; behind it, with ACKsUnseen
 }
+
+// Hints are what else a segment shows, for the findings to speak of.
+type Hints uint8
+
+// The hints.
+const (
+	BeyondWindow   Hints = 1 << iota // payload wholly behind the right edge of all windows offered (RFC 9293 §3.10.7.4)
+	OlderTimestamp                   // new numbers with an older timestamp (RFC 7323 §5.3)
+	EdgeMovedBack                    // the right edge of its window lies below one offered before (RFC 9293 §3.8.6)
+)

@@ -10,6 +10,7 @@ type Segment struct {
 	Urgent  uint16 // SEG.UP; meaningful only with URG
 	Flags   Flags
 	IPID    uint16 // IPv4 identification; meaningful only with HasIPID
+	Sum     uint16 // sum of the payload's 16-bit words modulo 65535 by the checksum field, 1 to 65535; 0 when not known
 	TTL     uint8  // IPv4 TTL or IPv6 hop limit
 	HasIPID bool
 	Options Options

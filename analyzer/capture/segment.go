@@ -37,6 +37,7 @@ func (d *Decoder) segment(p *analyzer.Packet, off, end int) {
 	if d.verify && !p.Fragment && !d.routed {
 		verify(p)
 	}
+	payloadSum(p, b, n)
 	if n > tcpLen {
 		options(&p.Segment.Options, b[tcpLen:min(n, len(b))], n-tcpLen)
 	}

@@ -31,7 +31,8 @@ func newRootCommand(s *streams) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newAnalyzeCommand(s), newLiveCommand(s), newCheckCommand(s), newDiffCommand(s), newInterfacesCommand(s), newVersionCommand(s))
+	root.AddCommand(newAnalyzeCommand(s), newLiveCommand(s), newCheckCommand(s), newDiffCommand(s), newExplainCommand(s),
+		newInterfacesCommand(s), newVersionCommand(s))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	return root

@@ -1,0 +1,147 @@
+package analyzer
+
+import (
+	"math"
+	"time"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// Tap says where the capture was made, by the halves of the handshake's round
+// trip.
+type Tap uint8
+
+// The places.
+const (
+	TapUnknown Tap = iota
+	TapClient      // at the client, or near it
+	TapBetween
+	TapServer // at the server, or near it
+)
+
+// String returns the stable name.
+func (t Tap) String() string {
+	return [...]string{"unknown", "near-client", "between", "near-server"}[t]
+}
+
+// tapShare is the share of the round trip below which the tap counts as near.
+const tapShare = 10
+
+// tap places the tap.
+func (r *record) tap() Tap {
+	client, server := r.half[statemachine.Client], r.half[statemachine.Server]
+	switch {
+	case client == 0 || server == 0:
+		return TapUnknown
+	case client*tapShare < server:
+		return TapClient
+	case server*tapShare < client:
+		return TapServer
+	}
+	return TapBetween
+}
+
+// fillExtras fills what the details and the sequence analysis know.
+func (r *record) fillExtras(c *Connection) {
+	x := &r.extra
+	c.Tap = r.tap()
+	c.Reset = x.reset
+	for side := range r.ends {
+		e, n := &c.Ends[side], &r.numbers[side]
+		o := &x.syn[side]
+		e.Options = SYNOptions{Seen: o.seen, Set: o.set, MSS: o.mss, WScale: o.wscale}
+		e.RTTMin, e.RTTMean, e.InFlight = n.rttLeast, n.rttMean, n.inFlight
+		e.Windows = Windows{Known: n.hasWindow, Least: n.leastWindow, Most: n.most, Scale: n.scale, HasScale: n.hasScale, Zero: x.zero[side], Full: x.full[side]}
+		e.Losses = x.losses[side]
+		for state, s := range x.spent[side] {
+			e.Spent[state] = statemachine.Time(float64(s) * 1e9)
+		}
+	}
+}
+
+// code writes or reads the extras, but for what is only needed before.
+func (x *extras) code(c *coder) {
+	for side := range x.syn {
+		o := &x.syn[side]
+		flag(c, &o.seen)
+		number(c, &o.set)
+		number(c, &o.mss)
+		number(c, &o.wscale)
+		number(c, &x.zero[side])
+		number(c, &x.full[side])
+		l := &x.losses[side]
+		number(c, &l.AfterTap)
+		number(c, &l.BeforeTap)
+		number(c, &l.NotCaptured)
+		var some uint16
+		for i, s := range x.spent[side] {
+			if s != 0 {
+				some |= 1 << i
+			}
+		}
+		number(c, &some)
+		for i := range x.spent[side] {
+			if some&(1<<i) != 0 {
+				n := math.Float32bits(x.spent[side][i])
+				number(c, &n)
+				x.spent[side][i] = math.Float32frombits(n)
+			}
+		}
+	}
+	x.reset.code(c)
+	x.gaveUp.code(c)
+}
+
+// code writes or reads an end that gave up.
+func (g *gaveUp) code(c *coder) {
+	number(c, &g.tries)
+	if g.tries == 0 {
+		return
+	}
+	number(c, &g.packet)
+	signed(c, &g.first)
+	signed(c, &g.last)
+	number(c, &g.side)
+	number(c, &g.shape)
+}
+
+// code writes or reads the numbers.
+func (n *endNumbers) code(c *coder) {
+	signed(c, &n.rttLeast)
+	signed(c, &n.rttMean)
+	number(c, &n.inFlight)
+	number(c, &n.leastWindow)
+	number(c, &n.most)
+	flag(c, &n.hasWindow)
+	flag(c, &n.hasScale)
+	number(c, &n.scale)
+}
+
+// patience is how long an end that repeats itself must have been silent, in
+// units of its last wait, to have given up: its next try was due after two.
+const patience = 3
+
+// judgeTimeout tells an end that repeated itself without an answer and then
+// fell silent; VerdictNone for all others.
+func (r *record) judgeTimeout() (Verdict, string) {
+	g := &r.extra.gaveUp
+	v := &r.extra.reset
+	if v.Reason == ReasonGaveUp && v.At.Packet != 0 {
+		return VerdictTimedOut, "timed out: " + v.Why() + ", and it sent a RST"
+	}
+	if g.tries < gaveUpTries {
+		return VerdictNone, ""
+	}
+	took := g.last - g.first
+	wait := took / statemachine.Time(g.tries)
+	if r.until-g.last < patience*wait && r.why == endInput {
+		return VerdictNone, ""
+	}
+	what := [...]string{repeatData: "payload", repeatFIN: "its FIN", repeatProbe: "probes"}[g.shape]
+	return VerdictTimedOut, "timed out: the " + g.side.String() + " sent " + what + " " + count(g.tries, "more time") + " in " +
+		seconds(uint32(min(took/statemachine.Time(time.Millisecond), math.MaxUint32))) + " without an answer, the last as #" + digits(g.packet) + ", and fell silent"
+}
+
+// gaveUpTries is how many repetitions without an answer it takes to say that an
+// end gave up.
+const gaveUpTries = 3
