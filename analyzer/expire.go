@@ -182,6 +182,7 @@ func (t *tracker) finishAlone(f *flow) bool {
 		packets: 1, iss: h.Segment.Seq, hasISS: true, state: statemachine.SynSent, sure: statemachine.Witnessed,
 	}
 	r.ends[h.Side.Peer()] = endRecord{state: statemachine.Unknown, sure: statemachine.Uncertain}
+	r.aloneExtras(h)
 	t.records.take(r)
 	return true
 }

@@ -59,6 +59,24 @@ func (r *record) fillExtras(c *Connection) {
 	}
 }
 
+// aloneExtras fills what fillRecord would for a connection of nothing but the
+// SYN h.
+func (r *record) aloneExtras(h *statemachine.Held) {
+	o := &h.Segment.Options
+	r.extra.syn[h.Side] = synOptions{o.Set, o.MSS, o.WScale, true}
+	r.extra.state[h.Side], r.extra.since[h.Side] = statemachine.SynSent, h.At.Time
+	r.extra.leave(h.Side, r.until)
+	switch {
+	case o.Has(statemachine.OptWScale):
+		r.numbers[h.Side].scale = min(o.WScale, maxScale)
+	case o.Set&(statemachine.OptCut|statemachine.OptBad) == 0: // neither end will scale (RFC 7323 §2.2)
+		r.numbers[0].hasScale, r.numbers[1].hasScale = true, true
+	}
+}
+
+// maxScale is the largest window scale that counts (RFC 7323 §2.3).
+const maxScale = 14
+
 // code writes or reads the extras, but for what is only needed before.
 func (x *extras) code(c *coder) {
 	for side := range x.syn {

@@ -28,11 +28,19 @@ func plain(p *analyzer.Packet) bool {
 	}
 	switch be16(f[12:]) {
 	case plainIPv4Type:
-		return plainFour(p, f[ethernetLen:])
+		if !plainFour(p, f[ethernetLen:]) {
+			return false
+		}
 	case plainIPv6Type:
-		return plainSix(p, f[ethernetLen:])
+		if !plainSix(p, f[ethernetLen:]) {
+			return false
+		}
+	default:
+		return false
 	}
-	return false
+	b := f[p.SegOff:]
+	checksums(p, b[:min(len(b), p.SegLen)], int(b[12]>>4)*4)
+	return true
 }
 
 // plainFour takes an IPv4 header (RFC 791 §3.1) without options that is not
