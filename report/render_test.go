@@ -36,6 +36,9 @@ func TestTimelineWords(t *testing.T) {
 		"server ESTABLISHED → CLOSE-WAIT        proven by #3  FIN at number 1002",
 		"client FIN-WAIT-1 → FIN-WAIT-2         presumed      ACK of FIN, so far",
 		"! fin-moved: two FINs at different numbers: one of them is old or forged; here at 7, the other at 9 (see #1)",
+		"#1: lost after the tap: sent again as #2",
+		"RST: at the number expected, the client must take it, and presumably did (in ESTABLISHED); " +
+			"sent because the server's application aborted with nothing left to read (SO_LINGER 0 or the like)",
 		"retransmission (rto) of #1, 0.204 s later, 2nd try, spurious: it had arrived before",
 		"[1] server ESTABLISHED → CLOSE-WAIT        confirmed     step of #2: proven by #3",
 		"[1] client FIN-WAIT-1 → FIN-WAIT-2         withdrawn     step of #2 did not happen",
