@@ -13,7 +13,7 @@ type dropTeller interface{ Dropped() uint64 }
 func (t *tracker) lack(f *flow, at statemachine.Moment, side statemachine.Side) {
 	f.facts.is |= lackedPackets
 	if t.drops > 0 {
-		t.once(f, statemachine.Finding{At: at, Side: side, Code: statemachine.CaptureDrops, A: int64(t.drops), B: 1})
+		t.once(f, statemachine.Finding{At: at, Side: side, Code: statemachine.CaptureDrops, A: int64(t.drops)})
 	}
 }
 
@@ -22,6 +22,6 @@ func (t *tracker) lack(f *flow, at statemachine.Moment, side statemachine.Side) 
 // waits for the end.
 func (t *tracker) judgeDrops(f *flow) {
 	if f.facts.is&lackedPackets != 0 && !t.live && t.drops > 0 {
-		t.once(f, statemachine.Finding{At: f.last, Side: statemachine.Client, Code: statemachine.CaptureDrops, A: int64(t.drops), B: 1})
+		t.once(f, statemachine.Finding{At: f.last, Side: statemachine.Client, Code: statemachine.CaptureDrops, A: int64(t.drops)})
 	}
 }

@@ -154,7 +154,7 @@ func (t *tracker) missed(f *flow, d *details, g *gap) {
 	d.losses[g.side].NotCaptured++
 	t.mark(f, g.packet, g.side, Mark{statemachine.NotCaptured, 0})
 	t.once(f, statemachine.Finding{
-		At: statemachine.Moment{Packet: g.packet, Time: g.at}, Side: g.side, Code: statemachine.CaptureDrops, A: int64(g.to.Sub(g.from)),
+		At: statemachine.Moment{Packet: g.packet, Time: g.at}, Side: g.side, Code: statemachine.MissingOctets, A: int64(g.to.Sub(g.from)),
 	})
 	g.packet = 0
 }

@@ -67,7 +67,7 @@ func (t *tracker) lose(total uint64, by statemachine.Time) {
 			continue // it has ended since
 		}
 		if lost := l.within(h); lost > 0 {
-			t.once(f, statemachine.Finding{At: h.at, Side: h.side, Code: statemachine.CaptureDrops, A: int64(lost), B: 1})
+			t.once(f, statemachine.Finding{At: h.at, Side: h.side, Code: statemachine.CaptureDrops, A: int64(lost)})
 		}
 	}
 	l.holes = l.holes[:0]

@@ -227,12 +227,10 @@ func appendFindingDetail(b []byte, f *statemachine.Finding) []byte {
 		b = append(append(b, "; "...), analyzer.ICMPName(f.A)...)
 	case statemachine.OptionStripped:
 		return appendStripped(b, f)
-	case statemachine.CaptureDrops: // by the capture's own count, or by the numbers that are missing
-		b = strconv.AppendInt(append(b, "; "...), f.A, 10)
-		if f.B != 0 {
-			return append(b, " packets were dropped meanwhile"...)
-		}
-		return append(b, " octets are missing"...)
+	case statemachine.CaptureDrops:
+		return append(strconv.AppendInt(append(b, "; "...), f.A, 10), " packets were dropped"...)
+	case statemachine.MissingOctets:
+		return append(strconv.AppendInt(append(b, "; "...), f.A, 10), " octets are missing"...)
 	}
 	if words := findingNumbers(f.Code); words[1] != "" && (f.A != 0 || f.B != 0) {
 		b = strconv.AppendInt(append(append(b, "; "...), words[0]...), f.A, 10)

@@ -63,6 +63,7 @@ const (
 	OneWayCapture
 	MidStream
 	DuplicateCapture
+	MissingOctets
 	CaptureDrops
 	SnaplenCut
 	ClockBackwards

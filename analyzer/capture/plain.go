@@ -39,7 +39,7 @@ func plain(p *analyzer.Packet) bool {
 		return false
 	}
 	b := f[p.SegOff:]
-	checksums(p, b[:min(len(b), p.SegLen)], int(b[12]>>4)*4)
+	payloadSum(p, b[:min(len(b), p.SegLen)], int(b[12]>>4)*4)
 	return true
 }
 

@@ -119,7 +119,7 @@ func sampleTimeline(ctx context.Context, code statemachine.Code) (string, error)
 	open := func() (analyzer.Source, error) {
 		source := capture.OpenAll([]string{"-"}, bytes.NewReader(file))
 		source.VerifyChecksums(true)
-		return source, nil
+		return &sampleSource{source, sample.Drops(code.Info().Sample)}, nil
 	}
 	find := &sampleFilter{code: code}
 	options := analyzer.Options{Wants: analyzer.WantPackets | analyzer.WantNotes}
@@ -138,6 +138,15 @@ func sampleTimeline(ctx context.Context, code statemachine.Code) (string, error)
 	}
 	return b.String(), nil
 }
+
+// sampleSource is a sample's capture with what it says of its losses.
+type sampleSource struct {
+	*capture.Source
+	drops uint64
+}
+
+// Dropped returns the losses.
+func (s *sampleSource) Dropped() uint64 { return s.drops }
 
 // sampleFilter passes on the packets of connection 1, conn and 0. Without a Sink
 // it looks for the connection that shows the finding.

@@ -14,6 +14,7 @@
 //	// reserved #P                packet P has the reserved control bits set
 //	// overlap #P                 packet P comes in two IP fragments that overlap
 //	// icmp TYPE CODE #P          a router answers packet P with this ICMP error
+//	// drops N                    the capture reports N lost packets; see Drops
 //	// again N port|client        the whole N times: with other server ports, or from other clients
 package sample
 
@@ -194,4 +195,16 @@ func (s *script) pair(n int) [2]netip.AddrPort {
 	a[3] += byte(n)
 	ends[statemachine.Client] = netip.AddrPortFrom(netip.AddrFrom4(a), ends[0].Port())
 	return ends
+}
+
+// Drops returns how many packets the capture of the text says it lost. A pcap
+// file has no place for it: the reader must be told.
+func Drops(text string) uint64 {
+	for line := range strings.Lines(text) {
+		if words, ok := strings.CutPrefix(strings.TrimSpace(line), "// drops "); ok {
+			n, _ := strconv.ParseUint(words, 10, 32) // 0 where it is no number
+			return n
+		}
+	}
+	return 0
 }
