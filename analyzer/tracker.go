@@ -237,7 +237,7 @@ func (t *tracker) open(f *flow, at statemachine.Moment, fromLow bool, seg *state
 	t.number(f, at)
 	f.first, f.last, f.from = at, at, at.Packet
 	side := f.side(fromLow)
-	if t.opt.OnePass {
+	if t.opt.OnePass && (t.notes != nil || t.opt.wants(WantPackets)) {
 		f.live = t.lives.alloc()
 	} else if seg.IsSYN() {
 		f.held = t.helds.alloc()

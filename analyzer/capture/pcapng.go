@@ -225,6 +225,7 @@ func (r *pcapng) packetInterface(id, captured uint32, room int) (*ngInterface, e
 
 // store keeps what all packet blocks have.
 func (r *pcapng) store(p *analyzer.Packet, i *ngInterface, t statemachine.Time, frame []byte, wire uint32) {
+	t = min(max(t, minTime), maxTime)
 	r.time = t
 	p.Time, p.Link, p.Frame = t, i.link, frame[:len(frame):len(frame)]
 	p.CapLen, p.WireLen = uint32(len(frame)), wire

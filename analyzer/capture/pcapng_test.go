@@ -144,8 +144,8 @@ func TestPcapngTimes(t *testing.T) {
 		{"2^-0", ngLE.option(optIfTsresol, 0x80), 3, 3_000_000_000},
 		{"offset", ngLE.option(optIfTsoffset, ngLE.AppendUint64(nil, 1_000_000)...), 1, 1_000_000_000_001_000},
 		{"negative offset", ngLE.option(optIfTsoffset, ngLE.AppendUint64(nil, math.MaxUint64)...), 3_000_000, 2_000_000_000},
-		{"beyond the last time", ngLE.option(optIfTsresol, 0), math.MaxUint64, math.MaxInt64},
-		{"offset beyond the last time", cat(ngLE.option(optIfTsresol, 0), ngLE.option(optIfTsoffset, ngLE.AppendUint64(nil, 1)...)), math.MaxUint64, math.MaxInt64},
+		{"beyond the last time", ngLE.option(optIfTsresol, 0), math.MaxUint64, maxTime},
+		{"offset beyond the last time", cat(ngLE.option(optIfTsresol, 0), ngLE.option(optIfTsoffset, ngLE.AppendUint64(nil, 1)...)), math.MaxUint64, maxTime},
 		{"absurd offset is not used", ngLE.option(optIfTsoffset, ngLE.AppendUint64(nil, 1<<62)...), 1, 1000},
 	}
 	for _, tt := range tests {

@@ -20,6 +20,14 @@ const (
 	maxRecordBound = 16 << 20
 )
 
+// Bounds of the times that are believed, in nanoseconds since 1970: from 1896 to
+// 2116, beyond what pcap files can have. What a damaged pcapng file tells
+// beyond them is cut, so that clocks can add to times and subtract them.
+const (
+	minTime = -1 << 61
+	maxTime = 1 << 62
+)
+
 // records reads the frames of one capture file. next fills Time, WireLen,
 // CapLen, Interface, Link and Frame of p, and returns io.EOF at the file's
 // proper end or *Error at damage.
