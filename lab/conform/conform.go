@@ -4,7 +4,6 @@
 package conform
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -12,11 +11,12 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/tcpstate/tcpstate/analyzer"
-	"github.com/tcpstate/tcpstate/analyzer/capture"
 	"github.com/tcpstate/tcpstate/lab/truth"
 	"github.com/tcpstate/tcpstate/statemachine"
 )
+
+// taps are the three taps in the order of the path.
+var taps = [...]string{truth.Client, truth.Middle, truth.Server}
 
 // View is where a tap stands for the end whose sequence is compared.
 type View string
@@ -38,14 +38,21 @@ type Result struct {
 	Peer     string
 	Want     []string // the kernel's states, the first one included
 	Got      []Got
-	// Right tells that the sequences agree.
-	Right bool
+	// Shown is Want without the steps that no segment shows even at the
+	// end's own tap (truth.Step.Silent).
+	Shown []string
+	// Right tells that the sequences agree, Unshown that they do once those
+	// steps are left out.
+	Right, Unshown bool
 	// Short tells that the observer's sequence is a beginning of the
 	// kernel's: it says less, but nothing false.
 	Short bool
-	// Overclaimed counts steps marked witnessed or proven that lie beyond
-	// the point where the sequences part.
-	Overclaimed int
+	// False are the states marked witnessed or proven that the end was never
+	// in, or not in that order.
+	False []Got
+	// Listed tells that an Exception names the disagreement.
+	Listed bool
+	void   bool
 }
 
 // Got is one state of the observer's sequence with how sure it was.
@@ -55,82 +62,106 @@ type Got struct {
 	Cause     uint64
 }
 
-// key names one end of a four-tuple.
-type key struct{ addr, peer string }
-
-// Observe runs the program's own analysis over a capture and returns the
-// steps of each end, those of all connections of a four-tuple in order.
-func Observe(path string) (map[key][]statemachine.Step, error) {
-	c := &collector{steps: map[key][]statemachine.Step{}}
-	open := func() (analyzer.Source, error) { return capture.Open(path) }
-	err := analyzer.Run(context.Background(), analyzer.Options{Wants: analyzer.WantNotes}, open, c)
-	return c.steps, err
+// Report is one recorded scenario compared at its three taps.
+type Report struct {
+	File   *truth.File
+	States []Result
+	// Ours and Tshark are the retransmissions of each kernel end at each
+	// tap; Tshark is nil when tshark was not asked.
+	Ours, Tshark []Again
+	Resets       []Reset
 }
 
-// collector is a sink that keeps steps by endpoint.
-type collector struct {
-	steps map[key][]statemachine.Step
-}
-
-func (c *collector) Packet(o *analyzer.Observation) error {
-	for i := range o.Notes {
-		n := &o.Notes[i]
-		if n.Kind != analyzer.StepNote {
-			continue
-		}
-		me, peer := n.Ends[n.Step.Side], n.Ends[n.Step.Side.Peer()]
-		k := key{spell(me), spell(peer)}
-		c.steps[k] = append(c.steps[k], n.Step)
-	}
-	return nil
-}
-
-func (c *collector) Connection(*analyzer.Connection) error { return nil }
-func (c *collector) Capture(*analyzer.Capture) error       { return nil }
-
-func spell(a netip.AddrPort) string { return a.String() }
-
-// Scenario compares one recorded scenario at its three taps.
-func Scenario(dir string) ([]Result, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "truth.json*"))
-	if err != nil || len(names) == 0 {
-		return nil, fmt.Errorf("%s: no truth.json", dir)
-	}
-	f, err := truth.Load(names[0])
+// Compare compares one recorded scenario at its three taps. With tshark it
+// asks that program too.
+func Compare(dir string, tshark *Tshark) (*Report, error) {
+	f, err := truth.LoadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	end := statemachine.Time(f.End.UnixNano())
-	var out []Result
-	for _, tap := range []string{truth.Client, truth.Middle, truth.Server} {
-		steps, err := Observe(filepath.Join(dir, f.Captures[tap]))
-		if err != nil {
+	at := map[string]*sight{}
+	for _, tap := range taps {
+		if at[tap], err = observe(filepath.Join(dir, f.Captures[tap])); err != nil {
 			return nil, err
+		}
+	}
+	rep := &Report{File: f}
+	own := ownTaps(f, at)
+	ways := map[string][]passage{}
+	for tap, s := range at {
+		ways[tap] = follow(s, own)
+	}
+	for _, tap := range taps {
+		judges := map[*[]Again]namer{&rep.Ours: ours}
+		if tshark != nil {
+			if judges[&rep.Tshark], err = tshark.read(filepath.Join(dir, f.Captures[tap])); err != nil {
+				return nil, err
+			}
 		}
 		for i := range f.Connections {
 			c := &f.Connections[i]
-			out = append(out,
-				compare(f.Scenario, tap, truth.Client, &c.Client, c.Server.Addr, end, steps),
-				compare(f.Scenario, tap, truth.Server, &c.Server, c.Client.Addr, end, steps))
+			rep.end(tap, truth.Client, &c.Client, c.Server.Addr, at, ways, judges)
+			rep.end(tap, truth.Server, &c.Server, c.Client.Addr, at, ways, judges)
 		}
 	}
-	return slices.DeleteFunc(out, func(r Result) bool { return r.Side == "" }), nil
+	return rep, nil
 }
 
-// compare holds one end against its record; the zero Result when the record
-// proves nothing.
-func compare(scenario, tap, side string, e *truth.Endpoint, peer string, end statemachine.Time, all map[key][]statemachine.Step) Result {
-	if e.Raw || e.Doubt != "" {
-		return Result{}
+// ownTaps returns the function that finds the tap of a packet's sender: nil
+// where no kernel stands behind it.
+func ownTaps(f *truth.File, at map[string]*sight) func(*packet) *sight {
+	hosts := map[string]*sight{}
+	for i := range f.Connections {
+		c := &f.Connections[i]
+		hosts[host(c.Client.Addr)] = at[truth.Client]
+		hosts[host(c.Server.Addr)] = at[truth.Server]
 	}
-	r := Result{Scenario: scenario, Tap: tap, Side: side, Addr: e.Addr, Peer: peer, View: Far}
+	return func(p *packet) *sight { return hosts[p.src.Addr().String()] }
+}
+
+// host returns the address without its port.
+func host(addr string) string {
+	a, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return addr
+	}
+	return a.Addr().String()
+}
+
+// end compares one end at one tap.
+func (rep *Report) end(tap, side string, e *truth.Endpoint, peer string, at map[string]*sight, ways map[string][]passage, judges map[*[]Again]namer) {
+	if e.Raw {
+		return
+	}
+	f := rep.File
+	view := Far
 	switch tap {
 	case side:
-		r.View = Own
+		view = Own
 	case truth.Middle:
-		r.View = Middle
+		view = Middle
 	}
+	if e.Doubt == "" {
+		r := compare(e, peer, statemachine.Time(f.End.UnixNano()), at[tap].steps)
+		if r.Side = side; !r.void {
+			r.Scenario, r.Tap, r.View = f.Scenario, tap, view
+			rep.States = append(rep.States, r)
+		}
+		b := Reset{Scenario: f.Scenario, Tap: tap, View: view, Side: side}
+		rep.Resets = append(rep.Resets, resets(b, e, peer, at[tap], at[side], ways[tap], ways[side])...)
+	}
+	for list, named := range judges {
+		a := Again{Scenario: f.Scenario, Tap: tap, View: view, Side: side}
+		*list = append(*list, again(a, e, peer, at[tap], at[side], ways[tap], f.Link == "veth", named))
+	}
+}
+
+// compare holds one end against its record; void when the record proves
+// nothing.
+func compare(e *truth.Endpoint, peer string, end statemachine.Time, all map[key][]statemachine.Step) Result {
+	r := Result{Addr: e.Addr, Peer: peer}
 	r.Want = chain(e.Steps)
+	r.Shown = shown(e.Steps)
 	steps := all[key{e.Addr, peer}]
 	for i := range steps {
 		s := &steps[i]
@@ -145,7 +176,7 @@ func compare(scenario, tap, side string, e *truth.Endpoint, peer string, end sta
 	if len(r.Want) == 0 && e.Listening && embryoOnly(r.Got) {
 		// A request socket that lived between two looks at inet_diag leaves
 		// no trace: the kernel's record says nothing here.
-		return Result{}
+		r.void = true
 	}
 	r.judge()
 	return r
@@ -173,19 +204,87 @@ func chain(steps []truth.Step) []string {
 	return out
 }
 
+// shown is chain without the steps that no segment showed: their beginning
+// and their end become one.
+func shown(steps []truth.Step) []string {
+	var rest []truth.Step
+	from := ""
+	for i := range steps {
+		s := steps[i]
+		if from == "" {
+			from = s.From
+		}
+		last := i+1 == len(steps) || steps[i+1].Socket != s.Socket || steps[i+1].From != s.To
+		if s.Silent != "" && s.To != "CLOSED" && s.To != "LISTEN" {
+			if last {
+				from = ""
+			}
+			continue
+		}
+		if s.Silent != "" && last {
+			from = ""
+			continue
+		}
+		s.From = from
+		from = s.To
+		if last {
+			from = ""
+		}
+		rest = append(rest, s)
+	}
+	return chain(rest)
+}
+
 // judge fills in the verdict.
 func (r *Result) judge() {
+	r.Right = r.is(r.Want)
+	r.Unshown = !r.Right && r.is(r.Shown)
 	n := 0
 	for n < len(r.Want) && n < len(r.Got) && r.Want[n] == r.Got[n].State.String() {
 		n++
 	}
-	r.Right = n == len(r.Want) && n == len(r.Got)
 	r.Short = n == len(r.Got)
-	for _, g := range r.Got[n:] {
-		if g.Certainty >= statemachine.Proven {
-			r.Overclaimed++
+	for i, ok := range matched(r.Want, r.Got) {
+		if !ok && r.Got[i].Certainty >= statemachine.Proven {
+			r.False = append(r.False, r.Got[i])
 		}
 	}
+}
+
+// is reports that the observer's sequence is want.
+func (r *Result) is(want []string) bool {
+	return slices.EqualFunc(want, r.Got, func(w string, g Got) bool { return w == g.State.String() })
+}
+
+// matched tells which states of got are in the longest sequence that both
+// have in common.
+func matched(want []string, got []Got) []bool {
+	best := make([][]int, len(want)+1)
+	for i := range best {
+		best[i] = make([]int, len(got)+1)
+	}
+	for i := len(want) - 1; i >= 0; i-- {
+		for k := len(got) - 1; k >= 0; k-- {
+			best[i][k] = max(best[i+1][k], best[i][k+1])
+			if want[i] == got[k].State.String() {
+				best[i][k] = max(best[i][k], best[i+1][k+1]+1)
+			}
+		}
+	}
+	out := make([]bool, len(got))
+	for i, k := 0, 0; i < len(want) && k < len(got); {
+		switch {
+		case want[i] == got[k].State.String() && best[i][k] == best[i+1][k+1]+1:
+			out[k] = true
+			i++
+			k++
+		case best[i+1][k] >= best[i][k+1]:
+			i++
+		default:
+			k++
+		}
+	}
+	return out
 }
 
 // String prints the disagreement on one line.

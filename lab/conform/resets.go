@@ -1,0 +1,88 @@
+package conform
+
+import (
+	"slices"
+
+	"github.com/tcpstate/tcpstate/lab/truth"
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// ResetWord is what is said of one RST that reached an end.
+type ResetWord string
+
+// The words: the connection ended by it; it drew a challenge ACK (RFC 5961
+// §3.2); it was dropped; there was no connection.
+const (
+	Taken      ResetWord = "taken"
+	Challenged ResetWord = "challenged"
+	Ignored    ResetWord = "ignored"
+	NoSocket   ResetWord = "no-socket"
+)
+
+// Reset compares the kernel's word for one RST with the program's.
+type Reset struct {
+	Scenario  string
+	Tap       string
+	View      View // of the receiver
+	Side      string
+	Packet    uint64 // at the tap
+	Want, Got ResetWord
+	// Sure tells that the program's word is more than presumed.
+	Sure bool
+	// Listed tells that an Exception names the disagreement.
+	Listed bool
+}
+
+// resets compares the RSTs that reached the end and passed the tap. own is the
+// receiver's tap and arrived leads from its packets to their senders' tap; way
+// does the same for tap.
+func resets(base Reset, e *truth.Endpoint, peer string, tap, own *sight, way, arrived []passage) []Reset {
+	var out []Reset
+	from := key{peer, e.Addr}
+	at := map[int]uint64{} // packet at the tap by its index at the sender's
+	for i := range way {
+		if tap.packets[i].sender() != from {
+			continue
+		}
+		if o := way[i].origin; o >= 0 && !way[i].copy {
+			at[o] = tap.packets[i].number
+		}
+	}
+	for _, r := range e.ResetsReceived {
+		i, ok := own.numbered[uint64(r.Packet)]
+		if !ok {
+			continue
+		}
+		w := base
+		w.Want = ResetWord(r.Verdict)
+		switch {
+		case tap == own:
+			w.Packet = uint64(r.Packet)
+		case arrived[i].origin >= 0 && !arrived[i].copy:
+			w.Packet = at[arrived[i].origin]
+		}
+		if w.Packet == 0 {
+			continue // forged behind this tap, or a copy made behind it
+		}
+		w.Got, w.Sure = tap.wordOf(w.Packet, key{e.Addr, peer})
+		out = append(out, w)
+	}
+	return out
+}
+
+// wordOf returns what the program says of a RST to me.
+func (s *sight) wordOf(number uint64, me key) (ResetWord, bool) {
+	for i := range s.steps[me] {
+		if st := &s.steps[me][i]; st.Cause.Packet == number && st.Event == statemachine.RecvRST {
+			return Taken, st.Certainty >= statemachine.Proven
+		}
+	}
+	f := s.findings[number]
+	switch {
+	case slices.Contains(f, statemachine.RSTInexact):
+		return Challenged, true
+	case slices.Contains(f, statemachine.RSTOutOfWindow), slices.Contains(f, statemachine.RSTIgnored):
+		return Ignored, true
+	}
+	return NoSocket, false
+}

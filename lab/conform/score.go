@@ -1,0 +1,237 @@
+package conform
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"text/tabwriter"
+)
+
+// Cell sums up what was compared from one view, or at one tap.
+type Cell struct {
+	// Sequences are the ends compared; Right of them agree with the kernel,
+	// Unshown do so but for steps that no segment shows even at the end's
+	// own tap.
+	Sequences, Right, Unshown int
+	// Listed are wrong ones that an Exception names.
+	Listed int
+	// False are the states marked witnessed or proven in which an end never
+	// was; FalseListed those of listed exceptions, not counted in False.
+	False, FalseListed int
+	// Ours and Tshark are about retransmissions.
+	Ours, Tshark Named
+	// Resets are the RSTs that reached an end; ResetsRight of them were
+	// judged as the kernel judged them.
+	Resets, ResetsRight, ResetsListed int
+}
+
+// Named sums up one reader's retransmissions.
+type Named struct {
+	Passed, Hidden, Right, Missed, Invented int
+	// Listed are those, missed or invented, that an Exception names.
+	Listed int
+}
+
+// Recall is the share of the retransmissions that can be known that were
+// named, in percent; 100 when there were none.
+func (n *Named) Recall() float64 { return percent(n.Passed-n.Hidden-n.Missed, n.Passed-n.Hidden) }
+
+// Precision is the share of the named ones that the kernel sent again.
+func (n *Named) Precision() float64 { return percent(n.Right, n.Right+n.Invented) }
+
+func (n *Named) add(a *Again) {
+	n.Passed += a.Passed
+	n.Hidden += a.Hidden
+	n.Right += a.Right
+	n.Missed += len(a.Missed)
+	n.Invented += len(a.Invented)
+	if a.Listed {
+		n.Listed += len(a.Missed) + len(a.Invented)
+	}
+}
+
+// percent returns 100 × part / whole, 100 for nothing.
+func percent(part, whole int) float64 {
+	if whole == 0 {
+		return 100
+	}
+	return 100 * float64(part) / float64(whole)
+}
+
+// Score sums up reports.
+type Score struct {
+	// Views has the sums by view, scripted scenarios and random traffic
+	// apart.
+	Scripted, Random map[View]*Cell
+	// Taps has the sums by scenario and tap.
+	Taps map[string]map[string]*Cell
+}
+
+// Sum adds up reports.
+func Sum(reports []*Report) *Score {
+	s := &Score{Scripted: map[View]*Cell{}, Random: map[View]*Cell{}, Taps: map[string]map[string]*Cell{}}
+	for _, rep := range reports {
+		views := s.Scripted
+		if rep.File.Seed != 0 {
+			views = s.Random
+		}
+		taps := map[string]*Cell{}
+		s.Taps[rep.File.Scenario] = taps
+		cells := func(v View, tap string) [2]*Cell {
+			if views[v] == nil {
+				views[v] = &Cell{}
+			}
+			if taps[tap] == nil {
+				taps[tap] = &Cell{}
+			}
+			return [2]*Cell{views[v], taps[tap]}
+		}
+		for i := range rep.States {
+			r := &rep.States[i]
+			for _, c := range cells(r.View, r.Tap) {
+				c.states(r)
+			}
+		}
+		for i := range rep.Ours {
+			for _, c := range cells(rep.Ours[i].View, rep.Ours[i].Tap) {
+				c.Ours.add(&rep.Ours[i])
+			}
+		}
+		for i := range rep.Tshark {
+			for _, c := range cells(rep.Tshark[i].View, rep.Tshark[i].Tap) {
+				c.Tshark.add(&rep.Tshark[i])
+			}
+		}
+		for i := range rep.Resets {
+			for _, c := range cells(rep.Resets[i].View, rep.Resets[i].Tap) {
+				c.resets(&rep.Resets[i])
+			}
+		}
+	}
+	return s
+}
+
+func (c *Cell) states(r *Result) {
+	c.Sequences++
+	switch {
+	case r.Right:
+		c.Right++
+	case r.Unshown:
+		c.Unshown++
+	}
+	if r.Listed {
+		c.Listed++
+		c.FalseListed += len(r.False)
+	} else {
+		c.False += len(r.False)
+	}
+}
+
+func (c *Cell) resets(r *Reset) {
+	c.Resets++
+	if r.Want == r.Got {
+		c.ResetsRight++
+	} else if r.Listed {
+		c.ResetsListed++
+	}
+}
+
+// views is the order in which views are printed.
+var views = [...]View{Own, Middle, Far}
+
+// Write prints the sums as Markdown tables, which read well as they are.
+func (s *Score) Write(w io.Writer) error {
+	s.writeStates(w)
+	s.writeAgain(w)
+	return s.writeTaps(w)
+}
+
+func table(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 1, ' ', 0) }
+
+// sums calls fn for each kind of recording and view that has a cell.
+func (s *Score) sums(fn func(name string, v View, c *Cell)) {
+	for _, set := range []struct {
+		name  string
+		cells map[View]*Cell
+	}{{"scripted", s.Scripted}, {"random", s.Random}} {
+		for _, v := range views {
+			if c := set.cells[v]; c != nil {
+				fn(set.name, v, c)
+			}
+		}
+	}
+}
+
+func (s *Score) writeStates(w io.Writer) {
+	t := table(w)
+	fmt.Fprintln(t, "| recordings\t| tap\t| sequences\t| right\t| %\t| right but for unshown steps\t| %\t| other wrong, listed\t| other wrong, not listed\t| false sure states\t| of listed ones\t| resets\t| judged right\t| listed\t|")
+	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	s.sums(func(name string, v View, c *Cell) {
+		wrong := c.Sequences - c.Right - c.Unshown
+		listed := min(c.Listed, wrong)
+		fmt.Fprintf(t, "| %s\t| %s\t| %d\t| %d\t| %.2f\t| %d\t| %.2f\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t|\n", name, v, c.Sequences,
+			c.Right, percent(c.Right, c.Sequences), c.Right+c.Unshown, percent(c.Right+c.Unshown, c.Sequences),
+			listed, wrong-listed, c.False, c.FalseListed, c.Resets, c.ResetsRight, c.ResetsListed)
+	})
+	t.Flush()
+	fmt.Fprintln(w)
+}
+
+func (s *Score) writeAgain(w io.Writer) {
+	t := table(w)
+	fmt.Fprintln(t, "| recordings\t| tap\t| retransmissions that passed\t| hidden\t| reader\t| right\t| missed\t| invented\t| recall %\t| precision %\t|")
+	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	line := func(name string, v View, reader string, n *Named) {
+		fmt.Fprintf(t, "| %s\t| %s\t| %d\t| %d\t| %s\t| %d\t| %d\t| %d\t| %.2f\t| %.2f\t|\n", name, v, n.Passed, n.Hidden, reader,
+			n.Right, n.Missed, n.Invented, n.Recall(), n.Precision())
+	}
+	s.sums(func(name string, v View, c *Cell) {
+		line(name, v, "tcpstate", &c.Ours)
+		if c.Tshark.Passed > 0 {
+			line(name, v, "tshark", &c.Tshark)
+		}
+	})
+	t.Flush()
+	fmt.Fprintln(w)
+}
+
+// writeTaps prints one line for each recording.
+func (s *Score) writeTaps(w io.Writer) error {
+	names := make([]string, 0, len(s.Taps))
+	for name := range s.Taps {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	t := table(w)
+	fmt.Fprintln(t, "| recording\t| sequences right/wrong at client\t| middle\t| server\t| retransmissions right/missed/invented at client\t| middle\t| server\t| tshark at client\t| middle\t| server\t|")
+	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	for _, name := range names {
+		fmt.Fprintf(t, "| %s", name)
+		for _, part := range []func(*Cell) string{cellStates, cellOurs, cellTshark} {
+			for _, tap := range taps {
+				c := s.Taps[name][tap]
+				if c == nil {
+					c = &Cell{}
+				}
+				fmt.Fprintf(t, "\t| %s", part(c))
+			}
+		}
+		fmt.Fprintln(t, "\t|")
+	}
+	return t.Flush()
+}
+
+func cellStates(c *Cell) string { return fmt.Sprintf("%d/%d", c.Right, c.Sequences-c.Right) }
+
+func cellOurs(c *Cell) string { return c.Ours.String() }
+
+func cellTshark(c *Cell) string { return c.Tshark.String() }
+
+// String prints right/missed/invented, a dash when there was nothing to name
+// and nothing was named.
+func (n *Named) String() string {
+	if n.Passed == 0 && n.Invented == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%d/%d/%d", n.Right, n.Missed, n.Invented)
+}
