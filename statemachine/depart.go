@@ -126,6 +126,7 @@ func (r *resolution) departRST(y Side, p int, s Step) {
 		x.state, x.cert = Closed, Witnessed
 		return
 	}
+	r.closedBefore(y, p)
 	s.Event = SendRST
 	if x.is(hasNxt) && e.seq != x.nxt && !r.answersACK(y, p) || r.unstamped(y, p) {
 		s.Certainty = Presumed
@@ -149,6 +150,23 @@ func (r *resolution) answersACK(y Side, p int) bool {
 		}
 	}
 	return false
+}
+
+// closedBefore makes the step of an end whose bare RST at p bears the number
+// behind its FIN: it took that number from an ACK of the FIN, which came first
+// (RFC 9293 §3.10.7.1, §3.10.7.4 step 5).
+func (r *resolution) closedBefore(y Side, p int) {
+	e := &r.log[p]
+	x := &r.ends[y]
+	if x.state != FinWait1 || !x.is(hasFIN) || e.flags.Has(ACK) || e.seq != x.finEnd {
+		return
+	}
+	for i := p - 1; i >= 0; i-- {
+		if o := &r.log[i]; r.from(y.Peer(), i) && o.flags.Has(ACK) && o.ack == x.finEnd {
+			r.step(Step{Cause: o.at, Place: o.at.Packet, Side: y, Event: RecvACKOfFIN, Certainty: Proven, Proof: e.at.Packet})
+			return
+		}
+	}
 }
 
 // unstamped reports that the RST at p lacks the timestamps that its sender

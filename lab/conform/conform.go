@@ -204,32 +204,28 @@ func chain(steps []truth.Step) []string {
 	return out
 }
 
-// shown is chain without the steps that no segment showed: their beginning
-// and their end become one.
+// shown is the chain that the wire can show at the end's own tap: without the
+// steps that no segment shows. An end whose FIN never left looks open.
 func shown(steps []truth.Step) []string {
 	var rest []truth.Step
-	from := ""
+	from, closed := "", false // closed: the FIN of this socket never left
 	for i := range steps {
 		s := steps[i]
-		if from == "" {
-			from = s.From
+		if i == 0 || steps[i-1].Socket != s.Socket || steps[i-1].To != s.From {
+			from, closed = s.From, false
 		}
-		last := i+1 == len(steps) || steps[i+1].Socket != s.Socket || steps[i+1].From != s.To
-		if s.Silent != "" && s.To != "CLOSED" && s.To != "LISTEN" {
-			if last {
-				from = ""
-			}
+		switch {
+		case s.To == "FIN-WAIT-1" || s.To == "LAST-ACK":
+			closed = s.Silent != ""
+		case closed && s.To == "CLOSING":
+			s.To, s.Silent = "CLOSE-WAIT", ""
+		case closed && s.To != "CLOSED":
+			closed = false
+		}
+		if s.Silent != "" {
 			continue
 		}
-		if s.Silent != "" && last {
-			from = ""
-			continue
-		}
-		s.From = from
-		from = s.To
-		if last {
-			from = ""
-		}
+		s.From, from = from, s.To
 		rest = append(rest, s)
 	}
 	return chain(rest)

@@ -16,7 +16,8 @@ type Cell struct {
 	// Listed are wrong ones that an Exception names.
 	Listed int
 	// False are the states marked witnessed or proven in which an end never
-	// was; FalseListed those of listed exceptions, not counted in False.
+	// was; FalseListed those of listed exceptions and of unshown steps, not
+	// counted in False.
 	False, FalseListed int
 	// Ours and Tshark are about retransmissions.
 	Ours, Tshark Named
@@ -121,6 +122,8 @@ func (c *Cell) states(r *Result) {
 	}
 	if r.Listed {
 		c.Listed++
+	}
+	if r.Listed || r.Unshown {
 		c.FalseListed += len(r.False)
 	} else {
 		c.False += len(r.False)
