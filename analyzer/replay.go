@@ -66,6 +66,11 @@ func (v *replay) observe(p *Packet) (conn uint32, side statemachine.Side, r stat
 	if f.held != 0 {
 		v.takeOver(f, p.Number)
 	}
+	if f.held != 0 {
+		if id, side, r, ok := v.again(f, p, fromLow); ok {
+			return id, side, r
+		}
+	}
 	conn, side = f.id, f.side(fromLow)
 	r = v.analyses.at(f.analysis).Read(statemachine.Moment{Packet: p.Number, Time: p.Time}, side, &p.Segment)
 	if p.Number >= f.last.Packet && f.held == 0 {
@@ -107,6 +112,19 @@ func (v *replay) wait(f *flow, s start, p *Packet, fromLow bool) (uint32, statem
 	side := next.side(fromLow)
 	r := v.analyses.at(a).Read(statemachine.Moment{Packet: p.Number, Time: p.Time}, side, &p.Segment)
 	return s.id, side, r
+}
+
+// again shows a copy of the SYN of a connection that takes over the four-tuple
+// later; ok is false for all other packets.
+func (v *replay) again(f *flow, p *Packet, fromLow bool) (id uint32, side statemachine.Side, r statemachine.Reading, ok bool) {
+	w := v.waiting.at(f.held)
+	next := flow{lowIsClient: w.lowIsClient}
+	side = next.side(fromLow)
+	a := v.analyses.at(w.analysis)
+	if iss, known := a.ISS(side); !known || !p.Segment.IsSYN() || p.Segment.Seq != iss {
+		return 0, side, r, false
+	}
+	return w.id, side, a.Read(statemachine.Moment{Packet: p.Number, Time: p.Time}, side, &p.Segment), true
 }
 
 // single shows the only packet of a connection, which needs no memory.

@@ -207,7 +207,8 @@ func (t *tracker) anotherISN(f *flow, side statemachine.Side, seg *statemachine.
 // SYN was fed to the old one too, which at that time was the likelier owner.
 func (t *tracker) openHeld(f *flow, h statemachine.Held, at statemachine.Moment) {
 	fromLow := (h.Side == statemachine.Client) == f.lowIsClient
-	f.packets[h.Side]--
+	copies := t.machine.HeldCopies()
+	f.packets[h.Side] -= 1 + uint64(len(copies))
 	t.finish(f, endReused)
 	t.reopen(f, h.At, fromLow, &h.Segment)
 	f.from = at.Packet
@@ -215,6 +216,13 @@ func (t *tracker) openHeld(f *flow, h statemachine.Held, at statemachine.Moment)
 		t.feed(f, h.At, f.side(fromLow), &h.Segment)
 	}
 	t.wake(f)
+	side := f.side(fromLow)
+	f.packets[side] += uint64(len(copies))
+	for i := range copies {
+		again := h.Segment
+		again.Options.TSVal, again.IPID = copies[i].TSVal, copies[i].IPID
+		t.analyses.at(f.analysis).Read(copies[i].At, side, &again)
+	}
 }
 
 // reopen makes the flow, whose connection was finished, one of a new

@@ -87,6 +87,7 @@ const (
 	repairsFast                  // what lies before recover is sent again because of duplicate ACKs
 	repairsRTO                   // or because of a time-out
 	halfDone                     // the handshake's half toward the peer was measured
+	denied                       // its sender showed that an ACK of the peer went beyond what was sent
 )
 
 // Read takes the next segment, which side sent and the tap saw at the moment
@@ -110,7 +111,7 @@ func (x *flow) plain(y *flow, seg *Segment) bool {
 		return false
 	}
 	ahead, room := seg.Ack.Sub(y.una), y.nxt().Sub(y.una)
-	if ahead > room || room >= halfSpace || x.bits&(farSet|probed) != 0 || y.bits&farSet != 0 {
+	if ahead > room || room >= halfSpace || x.bits&(farSet|probed) != 0 || y.bits&(farSet|denied) != 0 {
 		return false
 	}
 	if seg.Len > 0 {

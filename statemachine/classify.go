@@ -66,7 +66,7 @@ func (a *Analysis) readSYN(at Moment, side Side, seg *Segment, r *Reading) {
 	default:
 		r.Class = New // a SYN-ACK of the simultaneous open (RFC 9293 §3.5)
 	}
-	if r.Class != Retransmission {
+	if r.Class != Retransmission && !(x.has(controlSet) && x.control.olderIs(seg)) {
 		x.control = makeSent(at, side, seg)
 		x.bits |= controlSet
 	}
@@ -84,11 +84,18 @@ func (a *Analysis) readSYN(at Moment, side Side, seg *Segment, r *Reading) {
 // repeatSYN reads a SYN or SYN-ACK that was sent before, and reports whether
 // it is only a second capture or a copy made by the network.
 func (a *Analysis) repeatSYN(at Moment, side Side, seg *Segment, r *Reading, kind Kind) bool {
-	x := &a.flows[side]
-	if c := x.copyClass(at, seg, &x.control, false); c != NoClass {
+	x, y := &a.flows[side], &a.flows[side^1]
+	// A SYN-ACK between which and its copy the peer repeated its SYN answers that.
+	answer := kind == KindSYNACK && y.has(controlSet) && y.control.copies > 0 && y.control.at > x.control.at
+	if c := x.copyClass(at, seg, &x.control, answer); c != NoClass && !answer {
 		a.copied(at, x, r, c, x.control.number(at.Packet), x.control.at)
 		r.Scaled = true
 		return true
+	}
+	if x.control.olderIs(seg) {
+		r.Class = OutOfOrder
+		x.bits |= provoked
+		return false
 	}
 	a.retransmitted(at, side, seg, r, kind, &x.control)
 	if x.has(acked) {
@@ -157,6 +164,9 @@ func (a *Analysis) readOrdinary(at Moment, side Side, seg *Segment, r *Reading) 
 	if seg.SeqLen() == 0 {
 		if a.sameACK(at, side, seg, r) {
 			return
+		}
+		if a.denies(side, seg, rel) {
+			rel = x.rel(seg.Seq)
 		}
 		r.Class = a.classifyACK(at, side, seg, r, rel)
 		if rel > x.high {
@@ -353,6 +363,32 @@ func (y *flow) takeSACK(seg *Segment) {
 	y.sackSum = sackPrint(seg)
 }
 
+// denies reports that the pure ACK seg, which bears SND.NXT of its sender,
+// lies below numbers that only ACKs of the peer named: those were never sent,
+// the ACKs were forged or answer a forgery (RFC 9293 §3.10.7.4 step 5). The
+// flow goes back to where it was.
+func (a *Analysis) denies(side Side, seg *Segment, rel int64) bool {
+	x := &a.flows[side]
+	if rel >= x.high || x.sentBefore(seg) {
+		return false
+	}
+	for i := range a.holes {
+		h := &a.holes[i]
+		if h.from == h.to || h.side != side || h.know&holeACK == 0 || h.to != x.nxt() || h.from != seg.Seq {
+			continue
+		}
+		h.from = h.to
+		x.high = rel
+		if x.nxt().Less(x.una) {
+			x.una = x.nxt()
+		}
+		x.bits |= denied
+		a.flows[side^1].bits &^= ackPrintSet
+		return true
+	}
+	return false
+}
+
 // takeUnseen takes an ACK of octets that were never captured, and reports
 // whether it is believed. They become a hole with TSecr beside it: the
 // original was sent no later than that (RFC 7323 §4.3).
@@ -362,6 +398,10 @@ func (a *Analysis) takeUnseen(at Moment, side Side, seg *Segment, r *Reading, ah
 		r.Marks |= ACKsUnseen // else the whole direction is missing
 	}
 	limit := x.reach()
+	if y.has(denied) && y.has(captured) {
+		x.bits |= provoked
+		return false
+	}
 	if d := int64(seg.Ack.Diff(y.far)); ahead > limit && !(y.has(farSet) && d <= limit && d >= -limit) {
 		y.far, y.farCount = seg.Ack, farByACK
 		y.bits |= farSet

@@ -30,8 +30,12 @@ func (x *flow) copyClass(at Moment, seg *Segment, prev *sent, asked bool) Class 
 	if same && late >= 0 && late <= frameTwice0 && (hasTS || !asked) {
 		return DuplicateFrame
 	}
-	if hasTS && prev.ts == seg.Options.TSVal && x.olderThanSeen(seg) {
+	switch {
+	case !hasTS:
+	case prev.ts == seg.Options.TSVal && x.olderThanSeen(seg):
 		return NetworkDuplicate // sent before others that have passed since
+	case same && !asked && late > frameTwice0 && late < minRTO:
+		return NetworkDuplicate // no timer fires that soon, and the clock stood still
 	}
 	return NoClass
 }

@@ -5,6 +5,9 @@ package statemachine
 func (a *Analysis) readData(at Moment, side Side, seg *Segment, r *Reading, rel int64) bool {
 	x, y := &a.flows[side], &a.flows[side^1]
 	end := rel + int64(seg.SeqLen())
+	if x.outruns(rel, seg) {
+		a.forgetFIN(side)
+	}
 	if rel >= x.high || x.has(probed) && rel == x.high-1 && end > x.high {
 		r.Class = New
 		probe := rel == x.high && seg.Len == 1 && !seg.Flags.Has(FIN) && y.has(windowSeen) && y.window == 0
@@ -33,6 +36,25 @@ func (a *Analysis) readData(at Moment, side Side, seg *Segment, r *Reading, rel 
 		return false
 	}
 	return a.readAgain(at, side, seg, r, rel)
+}
+
+// outruns reports that seg has payload at the number of the flow's FIN and
+// beyond: its sender never sent that FIN.
+func (x *flow) outruns(rel int64, seg *Segment) bool {
+	const fin = finSent | controlSet
+	return x.bits&fin == fin && seg.Len > 0 && rel < x.high && rel+int64(seg.Len) > x.high &&
+		x.control.seq.Add(x.control.n) == x.nxt()
+}
+
+// forgetFIN takes a forged FIN out of the flow.
+func (a *Analysis) forgetFIN(side Side) {
+	x := &a.flows[side]
+	x.high--
+	x.bits &^= finSent | controlSet | finAgain
+	if x.nxt().Less(x.una) {
+		x.una = x.nxt()
+		a.flows[side^1].bits &^= ackPrintSet
+	}
 }
 
 // advance takes octets that come next: the flow's high moves behind them.
@@ -170,6 +192,10 @@ func (a *Analysis) readAgain(at Moment, side Side, seg *Segment, r *Reading, rel
 			return true
 		}
 	}
+	if c := a.lateCopy(side, seg, prev); c != NoClass {
+		r.Class = c
+		return false
+	}
 	if rel < 0 && !x.has(issKnown) && prev == nil && x.olderThanSeen(seg) {
 		r.Class = OutOfOrder // mid-stream: sent before the first that was captured
 		x.bytes += uint64(min(int64(seg.Len), -rel))
@@ -202,6 +228,31 @@ func (a *Analysis) readAgain(at Moment, side Side, seg *Segment, r *Reading, rel
 		}
 	}
 	return false
+}
+
+// lateCopy tells a segment that left before what was captured of its octets:
+// OutOfOrder, NetworkDuplicate when it was captured before, NoClass when
+// nothing says so. prev is the copy that is remembered, or nil.
+func (a *Analysis) lateCopy(side Side, seg *Segment, prev *sent) Class {
+	x := &a.flows[side]
+	switch {
+	case prev != nil && prev.olderIs(seg):
+		return OutOfOrder
+	case prev != nil || !x.has(issKnown) || !x.sentBefore(seg):
+		return NoClass
+	}
+	for i := range a.holes {
+		if a.holes[i].from == a.holes[i].to {
+			return NetworkDuplicate
+		}
+	}
+	return OutOfOrder // more holes than are remembered: it most likely fills one
+}
+
+// olderIs tells by the timestamps that seg left before the copy s (RFC 7323
+// §4.3).
+func (s *sent) olderIs(seg *Segment) bool {
+	return s.hasTS && seg.Options.Has(OptTimestamp) && int32(seg.Options.TSVal-s.ts) < 0
 }
 
 // olderThanSeen tells by the timestamp that seg was sent before another

@@ -154,6 +154,24 @@ func (m *Machine) giveWayTo(c *Conn, h *Held, at Moment, side Side) {
 	c.log = keep
 }
 
+// HeldCopy is one further capture of a held SYN.
+type HeldCopy struct {
+	At    Moment
+	TSVal uint32 // 0 without timestamps
+	IPID  uint16
+}
+
+// HeldCopies returns the copies of the held SYN that the old connection saw,
+// after Judge has answered NewFromHeld; valid until the next such answer.
+func (m *Machine) HeldCopies() []HeldCopy {
+	m.copies = m.copies[:0]
+	for i := range m.handed {
+		e := &m.handed[i]
+		m.copies = append(m.copies, HeldCopy{e.at, e.tsval, e.ipid})
+	}
+	return m.copies
+}
+
 // inherit gives a new connection the copies of its SYN that the old one saw.
 func (m *Machine) inherit(c *Conn, at Moment, side Side) {
 	if len(m.handed) == 0 || m.handedTo != at.Packet || len(c.log) != 1 {

@@ -29,7 +29,8 @@ type Machine struct {
 	resets   []Reset
 	res      resolution
 	pool     logPool
-	handed   []entry                         // copies of a held SYN on their way to its own connection
+	handed   []entry // copies of a held SYN on their way to its own connection
+	copies   []HeldCopy
 	handedTo uint64                          // the packet of that SYN
 	table    [numStates][numEvents][2]target // by state, event and opening
 }

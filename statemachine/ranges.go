@@ -105,6 +105,12 @@ func (a *Analysis) recall(side Side, seg *Segment) *sent {
 
 // openHole notes that [from, to) of side was not captured.
 func (a *Analysis) openHole(h hole) {
+	for i := range a.holes {
+		if a.holes[i].from == a.holes[i].to {
+			a.holes[i] = h
+			return
+		}
+	}
 	a.holes[a.hole] = h
 	if a.hole++; a.hole == recentHoles {
 		a.hole = 0
