@@ -17,7 +17,7 @@ LIVE_SOURCE := $(wildcard analyzer/capture/live_libpcap.go)
 SETUP       := . internal/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz lab clean
+.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz lab truth clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 
 lab: ## records the captures of testdata/pcaps anew (root, network namespaces)
 	@$(SETUP) && need_go && "$$GO" run ./lab -o $(LABDIR) -pcaps testdata/pcaps
+
+truth: ## records scenarios and random traffic anew where root allows it; prints how we agree with the kernel
+	@$(SETUP) && need_go && "$$GO" run ./lab/score -record $(TRUTHFLAGS)
 
 clean: ## removes what was built
 	rm -rf bin

@@ -13,7 +13,7 @@ func (r *resolution) refusedByRST(y Side, i int) bool {
 		if !r.from(y, j) {
 			continue
 		}
-		if o.at.Time-e.at.Time < r.ends[y].resp*8/10 {
+		if o.at.Time-e.at.Time < r.soonest(y) {
 			continue
 		}
 		return o.isRST() && !o.flags.Has(ACK) && o.seq == e.ack && !r.answersLater(y, i, j)
@@ -21,12 +21,22 @@ func (r *resolution) refusedByRST(y Side, i int) bool {
 	return false
 }
 
+// soonest returns how soon after a segment's capture y's answer to it may be
+// captured. At y's own tap that is at once: response times vary there by more
+// than they last.
+func (r *resolution) soonest(y Side) Time {
+	if t := r.ends[y].resp; t > 1e6 {
+		return t * 8 / 10
+	}
+	return 0
+}
+
 // answersLater reports that the RST at j answers a segment behind entry i
 // rather than entry i.
 func (r *resolution) answersLater(y Side, i, j int) bool {
 	for k := i + 1; k < j; k++ {
 		e := &r.log[k]
-		if r.from(y.Peer(), k) && e.flags.Has(ACK) && e.ack == r.log[j].seq && r.log[j].at.Time-e.at.Time >= r.ends[y].resp*8/10 {
+		if r.from(y.Peer(), k) && e.flags.Has(ACK) && e.ack == r.log[j].seq && r.log[j].at.Time-e.at.Time >= r.soonest(y) {
 			return true
 		}
 	}
@@ -53,6 +63,10 @@ func (r *resolution) arrivalsOfRST(y Side) {
 			r.add(max(i, r.lastOf(y, j))+1, i, orderRST, RecvRST, j)
 			continue
 		}
+		if j := r.answersAsClosed(y, i); j >= 0 {
+			r.add(max(i, r.lastOf(y, j))+1, i, orderRST, RecvRST, j)
+			continue
+		}
 		taken := true
 		for j := i + 1; j < len(r.log) && taken; j++ {
 			o := &r.log[j]
@@ -64,6 +78,28 @@ func (r *resolution) arrivalsOfRST(y Side) {
 			r.add(len(r.log), i, orderRST, RecvRST, -1)
 		}
 	}
+}
+
+// answersAsClosed returns y's first segment behind entry i when it is a bare
+// RST at the number that a segment behind entry i acknowledges, and y has sent
+// no FIN; -1 otherwise.
+func (r *resolution) answersAsClosed(y Side, i int) int {
+	if _, first, _ := r.fin(y); first >= 0 || r.c.ends[y].is(hasFIN) {
+		return -1
+	}
+	for j := i + 1; j < len(r.log); j++ {
+		o := &r.log[j]
+		if !r.from(y, j) {
+			continue
+		}
+		for k := i + 1; k < j && o.isRST() && !o.flags.Has(ACK); k++ {
+			if e := &r.log[k]; r.from(y.Peer(), k) && e.flags.Has(ACK) && e.ack == o.seq {
+				return j
+			}
+		}
+		return -1
+	}
+	return -1
 }
 
 // answeredAsClosed returns the first bare RST with which the receiver of the

@@ -42,12 +42,10 @@ func again(a Again, e *truth.Endpoint, peer string, tap, own *sight, way []passa
 	me := key{e.Addr, peer}
 	sent := own.resent(e, me)
 	var seen seenOctets
-	for i := range tap.packets {
+	for _, i := range tap.tuple[me] {
 		p := &tap.packets[i]
-		if p.sender() != me {
-			if (key{p.dst.String(), p.src.String()}) == me {
-				seen.acked(p)
-			}
+		if p.sender != me {
+			seen.acked(p)
 			continue
 		}
 		was := way[i].origin >= 0 && sent[way[i].origin] && !way[i].copy
@@ -98,8 +96,8 @@ func (s *sight) resent(e *truth.Endpoint, me key) map[int]bool {
 	var mine []int // data of this end
 	again := map[int]bool{}
 	var seen seenOctets
-	for i := range s.packets {
-		if p := &s.packets[i]; p.sender() == me && p.seg.SeqLen() > 0 {
+	for _, i := range s.tuple[me] {
+		if p := &s.packets[i]; p.sender == me && p.seg.SeqLen() > 0 {
 			again[i] = seen.any && p.seg.Seq.Less(seen.high)
 			seen.sent(p)
 			mine = append(mine, i)

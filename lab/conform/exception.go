@@ -31,10 +31,17 @@ const (
 	DiedBehind Reason = "the segment died behind this tap and nothing follows"
 	// Elsewhere: a forged segment came into the path behind this tap.
 	Elsewhere Reason = "a forged segment that did not pass this tap"
-	// ICMP: an ICMP error, which no segment shows.
-	ICMP Reason = "an ICMP error"
 	// Setting: a setting of the host that no segment shows.
 	Setting Reason = "a setting of the host that no segment shows"
+	// Forged: a forged segment that passed this tap bears the numbers that
+	// its alleged sender used afterwards.
+	Forged Reason = "a forged segment bears the same numbers"
+	// Memory: the first copy passed long before; a connection remembers only
+	// a few segments.
+	Memory Reason = "more segments between two copies than are remembered"
+	// Shape: SYN and RST in one segment. No TCP sends it, so it is left out;
+	// the kernel takes it for a RST.
+	Shape Reason = "a segment of a shape that no TCP sends"
 	// Alike: two histories leave the same segments at this tap.
 	Alike Reason = "another history leaves the same segments at this tap"
 )

@@ -19,14 +19,14 @@ type packet struct {
 	src, dst netip.AddrPort
 	seg      statemachine.Segment
 	reading  statemachine.Reading
+	sender   key // its end of the four-tuple
 }
-
-func (p *packet) sender() key { return key{p.src.String(), p.dst.String()} }
 
 // sight is what the program says of one capture.
 type sight struct {
 	packets  []packet
 	numbered map[uint64]int // index of packets by packet number
+	tuple    map[key][]int  // indices of the packets of both ends, by either
 	steps    map[key][]statemachine.Step
 	findings map[uint64][]statemachine.Code // by packet number
 }
@@ -35,6 +35,7 @@ type sight struct {
 func observe(path string) (*sight, error) {
 	s := &sight{
 		numbered: map[uint64]int{},
+		tuple:    map[key][]int{},
 		steps:    map[key][]statemachine.Step{},
 		findings: map[uint64][]statemachine.Code{},
 	}
@@ -47,8 +48,12 @@ func observe(path string) (*sight, error) {
 // their order.
 func (s *sight) Packet(o *analyzer.Observation) error {
 	if p := o.Packet; p != nil && p.Skip == analyzer.NotSkipped {
-		s.numbered[p.Number] = len(s.packets)
-		s.packets = append(s.packets, packet{p.Number, p.Time, p.Src, p.Dst, p.Segment, o.Reading})
+		n := len(s.packets)
+		src := key{p.Src.String(), p.Dst.String()}
+		dst := key{src.peer, src.addr}
+		s.numbered[p.Number] = n
+		s.tuple[src], s.tuple[dst] = append(s.tuple[src], n), append(s.tuple[dst], n)
+		s.packets = append(s.packets, packet{p.Number, p.Time, p.Src, p.Dst, p.Segment, o.Reading, src})
 	}
 	for i := range o.Notes {
 		n := &o.Notes[i]

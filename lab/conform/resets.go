@@ -11,13 +11,16 @@ import (
 type ResetWord string
 
 // The words: the connection ended by it; it drew a challenge ACK (RFC 5961
-// §3.2); it was dropped; there was no connection.
+// §3.2); it was dropped, or there was no connection that it could end.
 const (
 	Taken      ResetWord = "taken"
 	Challenged ResetWord = "challenged"
 	Ignored    ResetWord = "ignored"
-	NoSocket   ResetWord = "no-socket"
 )
+
+// noSocket is the kernel's word for a RST that met no connection. A capture
+// does not tell that from one that was dropped: neither does anything.
+const noSocket = "no-socket"
 
 // Reset compares the kernel's word for one RST with the program's.
 type Reset struct {
@@ -40,8 +43,8 @@ func resets(base Reset, e *truth.Endpoint, peer string, tap, own *sight, way, ar
 	var out []Reset
 	from := key{peer, e.Addr}
 	at := map[int]uint64{} // packet at the tap by its index at the sender's
-	for i := range way {
-		if tap.packets[i].sender() != from {
+	for _, i := range tap.tuple[from] {
+		if tap.packets[i].sender != from {
 			continue
 		}
 		if o := way[i].origin; o >= 0 && !way[i].copy {
@@ -55,6 +58,9 @@ func resets(base Reset, e *truth.Endpoint, peer string, tap, own *sight, way, ar
 		}
 		w := base
 		w.Want = ResetWord(r.Verdict)
+		if r.Verdict == noSocket {
+			w.Want = Ignored
+		}
 		switch {
 		case tap == own:
 			w.Packet = uint64(r.Packet)
@@ -84,5 +90,5 @@ func (s *sight) wordOf(number uint64, me key) (ResetWord, bool) {
 	case slices.Contains(f, statemachine.RSTOutOfWindow), slices.Contains(f, statemachine.RSTIgnored):
 		return Ignored, true
 	}
-	return NoSocket, false
+	return Ignored, false
 }

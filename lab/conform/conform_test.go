@@ -1,0 +1,129 @@
+package conform_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tcpstate/tcpstate/lab/conform"
+)
+
+const recorded = "../../testdata/truth"
+
+// compareAll compares every committed recording, without tshark.
+func compareAll(t *testing.T) []*conform.Report {
+	t.Helper()
+	dirs := conform.Dirs(recorded)
+	if len(dirs) < 60 {
+		t.Fatalf("%d recordings in %s", len(dirs), recorded)
+	}
+	var out []*conform.Report
+	for _, dir := range dirs {
+		rep, err := conform.Compare(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, rep)
+	}
+	return out
+}
+
+// TestKernelTruth holds the program against the kernel's own record: on the
+// scripted scenarios every disagreement must be listed, and every listed one
+// must be there; on random traffic the shares must hold.
+func TestKernelTruth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads some hundred captures")
+	}
+	reports := compareAll(t)
+	ledger := conform.NewLedger(conform.Exceptions())
+	for _, rep := range reports {
+		for _, line := range ledger.Apply(rep) {
+			t.Error(line)
+		}
+	}
+	for _, line := range ledger.Stale() {
+		t.Errorf("listed, but there is no such disagreement: %s", line)
+	}
+	score := conform.Sum(reports)
+	var text strings.Builder
+	if err := score.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := strings.Cut(text.String(), "| recording ")
+	t.Logf("\n%s", head)
+	for reason, n := range ledger.Count() {
+		t.Logf("%3d × %s", n, reason)
+	}
+	for view, floor := range floors {
+		checkFloor(t, view, score.Random[view], floor)
+	}
+	for view, c := range score.Scripted {
+		if c.False > 0 {
+			t.Errorf("scripted, %s: %d states that are sure and false", view, c.False)
+		}
+	}
+}
+
+// floor is what random traffic must reach, in percent; a little below what was
+// measured when it was set. False and Invented are the most that are allowed
+// in a hundred.
+type floor struct {
+	right, shown, recall, precision, resets float64
+	false                                   int
+}
+
+var floors = map[conform.View]floor{
+	conform.Own:    {right: 99.2, shown: 99.7, recall: 99.8, precision: 99.8, resets: 90, false: 4},
+	conform.Middle: {right: 97.4, shown: 97.9, recall: 98.8, precision: 99.2, resets: 85, false: 8},
+	conform.Far:    {right: 95.0, shown: 95.4, recall: 97.5, precision: 97, resets: 80, false: 12},
+}
+
+func checkFloor(t *testing.T, view conform.View, c *conform.Cell, f floor) {
+	t.Helper()
+	if c == nil {
+		t.Errorf("no random traffic at the %s tap", view)
+		return
+	}
+	check := func(what string, part, whole int, least float64) {
+		if got := 100 * float64(part) / float64(max(whole, 1)); got < least {
+			t.Errorf("random, %s: %s %.2f %%, want at least %.2f", view, what, got, least)
+		}
+	}
+	check("sequences right", c.Right, c.Sequences, f.right)
+	check("right but for unshown steps", c.Right+c.Unshown, c.Sequences, f.shown)
+	check("resets", c.ResetsRight, c.Resets, f.resets)
+	if got := c.Ours.Recall(); got < f.recall {
+		t.Errorf("random, %s: recall of retransmissions %.2f %%, want at least %.2f", view, got, f.recall)
+	}
+	if got := c.Ours.Precision(); got < f.precision {
+		t.Errorf("random, %s: precision of retransmissions %.2f %%, want at least %.2f", view, got, f.precision)
+	}
+	if c.False > f.false {
+		t.Errorf("random, %s: %d states that are sure and false, want at most %d", view, c.False, f.false)
+	}
+}
+
+// TestLedger shows that an unlisted disagreement and a listed one that is none
+// are both told.
+func TestLedger(t *testing.T) {
+	reports := compareAll(t)
+	empty := conform.NewLedger(nil)
+	var unlisted int
+	for _, rep := range reports {
+		unlisted += len(empty.Apply(rep))
+	}
+	if unlisted == 0 {
+		t.Error("an empty list lets every disagreement pass")
+	}
+	stale := conform.NewLedger([]conform.Exception{{
+		Scenario: "close-client", Taps: "client middle", Side: "client",
+		Subject: conform.States, Reason: conform.Clock, Got: "CLOSED",
+	}})
+	for _, rep := range reports {
+		stale.Apply(rep)
+	}
+	if got := stale.Stale(); len(got) != 2 || !strings.Contains(fmt.Sprint(got), "close-client middle-tap client") {
+		t.Errorf("stale exceptions: %v", got)
+	}
+}
