@@ -252,7 +252,7 @@ func (a *Analysis) lateCopy(side Side, seg *Segment, prev *sent) Class {
 // olderIs tells by the timestamps that seg left before the copy s (RFC 7323
 // §4.3).
 func (s *sent) olderIs(seg *Segment) bool {
-	return s.hasTS && seg.Options.Has(OptTimestamp) && int32(seg.Options.TSVal-s.ts) < 0
+	return s.stamped() && seg.Options.Has(OptTimestamp) && int32(seg.Options.TSVal-s.ts) < 0
 }
 
 // olderThanSeen tells by the timestamp that seg was sent before another
