@@ -62,7 +62,7 @@ func newTimeline(w io.Writer, o Options) *timeline {
 func (t *timeline) Packet(o *analyzer.Observation) error {
 	b := t.out.b
 	if o.Packet != nil {
-		b = t.packet(b, o.Packet)
+		b = t.teach(t.packet(b, o.Packet), o)
 	}
 	t.many = t.many || o.Conn > 1
 	for i := range o.Notes {
@@ -143,7 +143,7 @@ func (t *timeline) reading(b []byte, o *analyzer.Observation) []byte {
 	before := len(b)
 	b = t.paint.start(t.start(b, o.Conn), styleClass)
 	words := len(b)
-	b = appendMarks(appendClass(b, r), words, marks)
+	b = appendMarks(t.appendClassRule(appendClass(b, r), r), words, marks)
 	for i := range o.Notes {
 		if n := &o.Notes[i]; ownMark(n, o) {
 			b = appendMark(separate(b, words), &n.Mark)
