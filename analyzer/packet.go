@@ -185,6 +185,7 @@ type SourceStats struct {
 	Files     []string   // names, in the order in which they are read
 	LinkTypes []LinkType // declared by the files, in order of first appearance
 	Drops     uint64     // packets lost by the capturing program, as it says itself
+	Fragments uint64     // IP datagrams of which some fragments are missing
 	Errors    []string   // damage that ended a file early, one line each
 }
 

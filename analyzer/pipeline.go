@@ -167,7 +167,7 @@ func (r *reader) close() {
 	if d, ok := r.src.(StatsSource); ok {
 		st := d.Stats()
 		r.capture.Files, r.capture.LinkTypes = st.Files, st.LinkTypes
-		r.capture.Drops, r.capture.Errors = st.Drops, st.Errors
+		r.capture.Drops, r.capture.Errors, r.capture.Fragments = st.Drops, st.Errors, st.Fragments
 	}
 	if r.broken != nil && !slices.Contains(r.capture.Errors, r.broken.Error()) {
 		r.capture.Errors = append(r.capture.Errors, r.broken.Error())

@@ -150,6 +150,7 @@ type Capture struct {
 	TCP         uint64 // segments given to the observer
 	Skipped     [NumSkips]uint64
 	Drops       uint64 // reported by the capture's own statistics
+	Fragments   uint64 // IP datagrams of which some fragments are missing, so that they were never put together
 	Connections uint64
 	Evicted     uint64 // connections written out early because of a limit or a long silence
 	First, Last statemachine.Moment

@@ -319,6 +319,9 @@ func (n *ndjson) capture(c *analyzer.Capture) {
 	}
 	j.close()
 	j.uint("drops", c.Drops)
+	if c.Fragments > 0 {
+		j.uint("incomplete_datagrams", c.Fragments)
+	}
 	j.uint("connections", c.Connections)
 	if c.Evicted > 0 {
 		j.uint("evicted", c.Evicted)

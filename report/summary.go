@@ -186,6 +186,9 @@ func (s *summary) totals(b *bytes.Buffer, c *analyzer.Capture) {
 	if c.Drops > 0 {
 		b.WriteString("the capture itself reports " + count(c.Drops, "dropped packet") + "\n")
 	}
+	if c.Fragments > 0 {
+		b.WriteString("fragments are missing of " + count(c.Fragments, "IP datagram") + "\n")
+	}
 	if c.Evicted > 0 {
 		b.WriteString("written out early because of a limit: " + count(c.Evicted, "connection") + "\n")
 	}

@@ -69,6 +69,34 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// Any octets as an option list: no panic, the same answer twice, and padding
+// behind a list that is whole changes nothing.
+func FuzzOptions(f *testing.F) {
+	f.Add([]byte{2, 4, 5, 0xb4, 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2}, uint8(0))
+	f.Add([]byte{1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4}, uint8(4))
+	f.Add([]byte{34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 254, 4, 0xf9, 0x89, 3, 3, 99}, uint8(0))
+	f.Fuzz(func(t *testing.T, list []byte, more uint8) {
+		if len(list) > 39 {
+			return
+		}
+		read := func(b []byte, full int) (o statemachine.Options) {
+			options(&o, b, full)
+			return o
+		}
+		cut := read(list, len(list)+int(more))
+		if again := read(list, len(list)+int(more)); cut != again || cut.NSACK > 4 {
+			t.Errorf("first %+v, then %+v", cut, again)
+		}
+		whole := read(list, len(list))
+		if padded := read(append(bytes.Clone(list), kindNop), len(list)+1); !whole.Has(statemachine.OptBad) && padded != whole {
+			t.Errorf("%+v, padded %+v", whole, padded)
+		}
+		if more > 0 && !whole.Has(statemachine.OptBad) && cut.Set&^statemachine.OptCut != whole.Set {
+			t.Errorf("whole %+v, cut %+v", whole, cut)
+		}
+	})
+}
+
 // checkHolds checks what is true of every decoded packet.
 func checkHolds(t *testing.T, p *analyzer.Packet) {
 	t.Helper()

@@ -273,7 +273,7 @@ func (s *Source) InterfaceName(p *analyzer.Packet) string {
 
 // Stats returns what the source knows of its input so far.
 func (s *Source) Stats() analyzer.SourceStats {
-	st := analyzer.SourceStats{Files: slices.Clone(s.paths), LinkTypes: slices.Clone(s.links), Drops: s.drops()}
+	st := analyzer.SourceStats{Files: slices.Clone(s.paths), LinkTypes: slices.Clone(s.links), Drops: s.drops(), Fragments: s.decoder.fragments.incomplete()}
 	for _, e := range s.errs {
 		st.Errors = append(st.Errors, e.Error())
 	}
