@@ -181,7 +181,7 @@ func ppp(p *analyzer.Packet, off int) (step, int) {
 // pppHDLC peels PPP in HDLC-like framing; Cisco HDLC under the same link type
 // is told by its address field.
 func pppHDLC(p *analyzer.Packet, off int) (step, int) {
-	f := p.Frame[off:]
+	f := p.Frame[min(off, len(p.Frame)):]
 	switch {
 	case len(f) >= 1 && (f[0] == 0x0f || f[0] == 0x8f):
 		return stepCiscoHDLC, off
