@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +31,8 @@ type contestant struct {
 	kind   output
 	ours   bool
 	argv   []string
-	slow   bool // one run is enough
+	slow   bool   // one run is enough
+	writes string // a file that it would append to
 	counts counter
 	times  []float64 // seconds
 	peaks  []float64 // MB
@@ -48,7 +51,7 @@ func contestants(o *options, s capgen.Scene, file string) []contestant {
 	list := []contestant{
 		{name: "tcpstate -f summary", ours: true, argv: []string{o.tool, "analyze", "-f", "summary", file}, counts: countSummary},
 		{name: "tcptrace -n", argv: []string{"tcptrace", "-n", file}, counts: countTcptrace, slow: s == capgen.Flood},
-		{name: "argus", argv: []string{"argus", "-F", "/dev/null", "-r", file, "-w", argus}, counts: func([]byte) (int, int) { return countArgus(argus) }},
+		{name: "argus", writes: argus, argv: []string{"argus", "-F", "/dev/null", "-r", file, "-w", argus}, counts: func([]byte) (int, int) { return countArgus(argus) }},
 		{name: "tcpstate, each connection", ours: true, counts: countNDJSON,
 			argv: []string{o.tool, "analyze", "-f", "ndjson", "--events", "connection,capture", file}},
 	}
@@ -83,8 +86,10 @@ func (c *contestant) check(s capgen.Scene, packets int) error {
 	if c.slow {
 		return nil
 	}
+	if err := c.prepare(); err != nil {
+		return err
+	}
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
-	cmd.Stderr = nil
 	out, err := cmd.Output()
 	if err != nil {
 		return err
@@ -99,8 +104,22 @@ func (c *contestant) check(s capgen.Scene, packets int) error {
 	return nil
 }
 
+// prepare removes what an earlier run wrote.
+func (c *contestant) prepare() error {
+	if c.writes == "" {
+		return nil
+	}
+	if err := os.Remove(c.writes); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // measure runs the program once under hyperfine and GNU time.
 func (c *contestant) measure(dir string) error {
+	if err := c.prepare(); err != nil {
+		return err
+	}
 	memory, export := filepath.Join(dir, "memory"), filepath.Join(dir, "time.json")
 	command := append([]string{"/usr/bin/time", "-o", memory, "-f", "%M"}, c.argv...)
 	h := exec.Command("hyperfine", "--shell=none", "--runs", "1", "--style", "none", "--export-json", export, strings.Join(command, " "))
