@@ -29,8 +29,8 @@ func about(s capgen.Scene) string {
 // ours a peer took for the same kind of output.
 func table(w io.Writer, s capgen.Scene, list []contestant) {
 	fmt.Fprintf(w, "### %s: %s\n\n", s, about(s))
-	fmt.Fprintln(w, "| output | program | time | peak memory | our time / its time | runs |")
-	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|")
+	fmt.Fprintln(w, "| output | program | time | processor time | peak memory | our time / its time | runs |")
+	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|")
 	for _, kind := range []output{summaries, lines} {
 		var own *contestant
 		for i := range list {
@@ -49,8 +49,8 @@ func table(w io.Writer, s capgen.Scene, list []contestant) {
 			if c.ours {
 				name = "**" + name + "**"
 			}
-			fmt.Fprintf(w, "| %s | %s | %.2f s | %.0f MB | %s | %d |\n",
-				[]string{"summary", "lines"}[kind], name, c.time(), c.peak(), ratio, len(c.times))
+			fmt.Fprintf(w, "| %s | %s | %.2f s | %.2f s | %.0f MB | %s | %d |\n",
+				[]string{"summary", "lines"}[kind], name, c.time(), c.processor(), c.peak(), ratio, len(c.times))
 		}
 	}
 	fmt.Fprintf(w, "\n%d processors; load before the last run of all: %s.\n\n", runtime.NumCPU(), load())
@@ -64,6 +64,20 @@ func load() string {
 	}
 	f := strings.Fields(string(b))
 	return f[0]
+}
+
+// availableMemory returns how much memory the machine has to spare, in GB.
+func availableMemory() float64 {
+	b, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(b), "MemAvailable:")
+	var kb float64
+	if _, err := fmt.Sscan(rest, &kb); err != nil {
+		return 0
+	}
+	return kb * 1024 / 1e9
 }
 
 // replaceSection puts text between the marks of a section in a document.

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tcpstate/tcpstate/internal/capgen"
@@ -29,6 +30,7 @@ type options struct {
 	limit  float64
 	growth bool
 	scenes string
+	less   string
 }
 
 func main() {
@@ -40,6 +42,7 @@ func main() {
 	flag.Float64Var(&o.limit, "limit", 15, "a program that took longer than this, in seconds, is not run again")
 	flag.BoolVar(&o.growth, "growth", false, "measure how cost grows instead, for growth.svg")
 	flag.StringVar(&o.scenes, "scenes", "bulk,short,flood", "the scenes to measure")
+	flag.StringVar(&o.less, "without", "", "programs to leave out")
 	flag.Parse()
 	if err := o.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -98,6 +101,7 @@ func (o *options) capture(s capgen.Scene, packets int) (string, error) {
 // scene measures one scene and writes its tables.
 func (o *options) scene(text *bytes.Buffer, s capgen.Scene, file string) error {
 	list := available(contestants(o, s, file))
+	list = slices.DeleteFunc(list, func(c contestant) bool { return slices.Contains(strings.Split(o.less, ","), c.argv[0]) })
 	for i := range list {
 		if err := list[i].check(s, scenePackets); err != nil {
 			return fmt.Errorf("%s on %s: %w", list[i].name, s, err)

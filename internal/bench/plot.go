@@ -24,9 +24,9 @@ func plot(packets, conns []point) []byte {
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/>`+"\n", width, height)
 	seconds := func(p point) float64 { return p.time }
 	megabytes := func(p point) float64 { return p.peak }
-	panel(&b, 0, 0, "time in seconds, over packets", packets, seconds)
+	panel(&b, 0, 0, "processor seconds, over packets", packets, seconds)
 	panel(&b, 1, 0, "peak memory in MB, over packets", packets, megabytes)
-	panel(&b, 0, 1, "time in seconds, over live connections", conns, seconds)
+	panel(&b, 0, 1, "processor seconds, over live connections", conns, seconds)
 	panel(&b, 1, 1, "peak memory in MB, over live connections", conns, megabytes)
 	b.WriteString("</svg>\n")
 	return b.Bytes()
