@@ -131,7 +131,7 @@ func (c *contestant) measure(dir string) error {
 		return err
 	}
 	memory, export := filepath.Join(dir, "memory"), filepath.Join(dir, "time.json")
-	command := append([]string{"/usr/bin/time", "-o", memory, "-f", "%M %U %S"}, c.argv...)
+	command := append([]string{"/usr/bin/time", "-o", memory, "-f", "%M,%U,%S"}, c.argv...)
 	h := exec.Command("hyperfine", "--shell=none", "--runs", "1", "--style", "none", "--export-json", export, strings.Join(command, " "))
 	if out, err := h.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -151,7 +151,7 @@ func (c *contestant) measure(dir string) error {
 		return err
 	}
 	var n, user, system float64
-	if _, err := fmt.Sscan(string(kb), &n, &user, &system); err != nil {
+	if _, err := fmt.Sscanf(string(kb), "%f,%f,%f", &n, &user, &system); err != nil {
 		return fmt.Errorf("GNU time's report is not understood: %s", kb)
 	}
 	c.times = append(c.times, report.Results[0].Times[0])
