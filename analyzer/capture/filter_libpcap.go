@@ -27,10 +27,10 @@ func compileFilter(link analyzer.LinkType, expr string) (program, error) {
 	text := C.CString(expr)
 	defer C.free(unsafe.Pointer(text))
 	var b C.struct_bpf_program
-	if C.pcap_compile(h, &b, text, 1, C.PCAP_NETMASK_UNKNOWN) != 0 {
+	if C.pcap_compile(h, &b, text, 1, C.PCAP_NETMASK_UNKNOWN) != 0 { //nolint:gocritic // what cgo makes of it
 		return nil, errors.New(C.GoString(C.pcap_geterr(h)))
 	}
-	defer C.pcap_freecode(&b)
+	defer C.pcap_freecode(&b) //nolint:gocritic // what cgo makes of it
 	steps := unsafe.Slice(b.bf_insns, int(b.bf_len))
 	p := make(program, len(steps))
 	for i := range steps {

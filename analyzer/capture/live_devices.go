@@ -49,6 +49,7 @@ func (f DeviceFlags) Words() []string {
 		w = append(w, choose(wireless, "Associated", "Connected"))
 	case DeviceDisconnected:
 		w = append(w, choose(wireless, "Not associated", "Disconnected"))
+	default: // not applicable
 	}
 	return w
 }

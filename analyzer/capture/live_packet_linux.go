@@ -120,7 +120,7 @@ func hardwareType(name string) (uint16, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }() // nothing was written
 	req, err := unix.NewIfreq(name)
 	if err != nil {
 		return 0, err
@@ -242,26 +242,23 @@ func (r *ring) nextBlock() error {
 	return nil
 }
 
-// wait waits for the block, at most as long as pollTime.
+// wait waits for the block, at most as long as pollTime. errQuiet may come
+// early, as by a signal: it only has the caller look at the clock.
 func (r *ring) wait() error {
-	for end := time.Now().Add(pollTime); ; {
-		fds := []unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN | unix.POLLERR}}
-		n, err := unix.Poll(fds, max(int(time.Until(end)/time.Millisecond), 0))
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return ringError(r.name, "waiting", err)
-		}
-		if atomic.LoadUint32(r.status())&unix.TP_STATUS_USER != 0 {
-			return nil
-		}
-		if n > 0 && fds[0].Revents&unix.POLLERR != 0 {
-			if e, err := unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && e != 0 {
-				return ringError(r.name, "capturing", unix.Errno(e))
-			}
-		}
-		if !time.Now().Before(end) {
-			return errQuiet
+	fds := []unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN | unix.POLLERR}}
+	n, err := unix.Poll(fds, int(pollTime/time.Millisecond))
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return ringError(r.name, "waiting", err)
+	}
+	if atomic.LoadUint32(r.status())&unix.TP_STATUS_USER != 0 {
+		return nil
+	}
+	if n > 0 && fds[0].Revents&unix.POLLERR != 0 {
+		if e, err := unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && e != 0 {
+			return ringError(r.name, "capturing", unix.Errno(e))
 		}
 	}
+	return errQuiet
 }
 
 // fill makes p the frame whose header is at the beginning of h.
@@ -303,7 +300,7 @@ func (r *ring) cook(packet, ll []byte) []byte {
 
 // tag puts back the VLAN tag that the kernel took out of a frame.
 func (r *ring) tag(frame []byte, tpid, tci uint16) []byte {
-	b := append(r.scratch[:0], frame[:12]...)
+	b := r.scratch[:copy(r.scratch, frame[:12])]
 	b = binary.BigEndian.AppendUint16(b, tpid)
 	b = binary.BigEndian.AppendUint16(b, tci)
 	return append(b, frame[12:]...)

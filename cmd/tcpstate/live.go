@@ -246,4 +246,6 @@ func (o *liveOptions) capture(ctx context.Context, expression string) (*capture.
 }
 
 // wallClock is the time that packets are stamped with.
-func wallClock() statemachine.Time { return statemachine.Time(time.Now().UnixNano()) }
+func wallClock() statemachine.Time {
+	return statemachine.Time(time.Now().UnixNano()) //nolint:forbidigo // a live capture's clock is the system's
+}

@@ -7,11 +7,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,15 +126,16 @@ func (w *watching) end(t *testing.T) []byte {
 }
 
 // pairs opens connections over the loopback and returns both ends of each.
-func pairs(t *testing.T, n int) (clients, servers []*net.TCPConn) {
+func pairs(t *testing.T, host string, n int) (clients, servers []*net.TCPConn) {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	l, err := net.Listen("tcp4", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(host)}}
 	for range n {
-		c, err := net.Dial("tcp4", l.Addr().String())
+		c, err := d.Dial("tcp4", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +176,7 @@ func leave(t *testing.T, i int, client, server *net.TCPConn) {
 	case 0: // stays open
 	case 1: // half-closed by the client
 		check(client.CloseWrite())
-		if _, err := server.Read(buf); err != io.EOF {
+		if _, err := server.Read(buf); !errors.Is(err, io.EOF) {
 			t.Fatal("no end of the stream:", err)
 		}
 	case 2, 3: // closed, by the client or the server first
@@ -182,11 +185,11 @@ func leave(t *testing.T, i int, client, server *net.TCPConn) {
 			first, second = server, client
 		}
 		check(first.CloseWrite())
-		if _, err := second.Read(buf); err != io.EOF {
+		if _, err := second.Read(buf); !errors.Is(err, io.EOF) {
 			t.Fatal("no end of the stream:", err)
 		}
 		check(second.Close())
-		if _, err := first.Read(buf); err != io.EOF {
+		if _, err := first.Read(buf); !errors.Is(err, io.EOF) {
 			t.Fatal("no end of the stream:", err)
 		}
 		check(first.Close())
@@ -240,9 +243,10 @@ func procAddr(t *testing.T, s string) string {
 	return fmt.Sprintf("%d.%d.%d.%d:%d", byte(a), byte(a>>8), byte(a>>16), byte(a>>24), port)
 }
 
-// lastWords follows an NDJSON stream as a consumer does and returns the state
-// of each end by its last word, the number of connections, and the drops.
-func lastWords(t *testing.T, out []byte) (states map[string]string, connections, drops int) {
+// lastWords follows an NDJSON stream as a consumer does and returns the states
+// that each end went through by the last words, the number of connections, and
+// the drops.
+func lastWords(t *testing.T, out []byte) (paths map[string][]string, connections, drops int) {
 	t.Helper()
 	type step struct {
 		Type, Endpoint, Peer, From, To, Event, Status string
@@ -271,14 +275,13 @@ func lastWords(t *testing.T, out []byte) (states map[string]string, connections,
 			drops = s.Drops
 		}
 	}
-	states = make(map[string]string)
+	paths = make(map[string][]string)
 	for key, steps := range said {
-		states[key] = "nothing"
-		if len(steps) > 0 {
-			states[key] = steps[len(steps)-1].To
+		for _, s := range steps {
+			paths[key] = append(paths[key], s.To)
 		}
 	}
-	return states, connections, drops
+	return paths, connections, drops
 }
 
 // revise finds the step that a revision is about, and removes it if withdrawn.
@@ -304,15 +307,20 @@ func TestLiveThousandConnections(t *testing.T) {
 	}
 	const n = 1000
 	raiseFiles(t, 3*n)
+	// Addresses of this process's own tell its sockets from others in the
+	// kernel's trace, which is of the whole machine.
+	host := fmt.Sprintf("127.%d.%d.1", 100+os.Getpid()>>8%100, os.Getpid()%256)
+	kernel := startTrace(t, host)
 	w := watch(t, "-i", "lo", "-f", "ndjson")
-	clients, servers := pairs(t, n)
+	clients, servers := pairs(t, host, n)
 	for i := range n {
 		talk(t, clients[i], servers[i])
 		leave(t, i, clients[i], servers[i])
 	}
 	time.Sleep(500 * time.Millisecond) // the last delayed ACKs
 	want := kernelStates(t)
-	states, connections, drops := lastWords(t, w.end(t))
+	kernel.read()
+	paths, connections, drops := lastWords(t, w.end(t))
 	if connections != n || drops != 0 {
 		t.Errorf("%d connections, %d drops, want %d and none", connections, drops, n)
 	}
@@ -323,11 +331,17 @@ func TestLiveThousandConnections(t *testing.T) {
 			if k == "" {
 				k = "CLOSED"
 			}
-			if states[key] != k {
-				t.Errorf("connection %d, %s: %s, the kernel has %s", i, key, states[key], k)
+			path := paths[key]
+			if len(path) == 0 || path[len(path)-1] != k {
+				t.Errorf("connection %d, %s: %v, the kernel has %s", i, key, path, k)
+			}
+			if traced := kernel.path(key); kernel != nil && strings.Join(path, " ") != traced {
+				t.Errorf("connection %d, %s: %v, the kernel's trace has %s", i, key, path, traced)
 			}
 		}
 	}
+	runtime.KeepAlive(clients) // what is collected is closed
+	runtime.KeepAlive(servers)
 	t.Logf("%d connections, %d drops, %s", connections, drops, strings.TrimSpace(w.err.String()))
 }
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -32,7 +33,7 @@ func readFiles(t *testing.T, pattern string) (files int, byPort map[uint16][]str
 	defer s.Close()
 	for p := new(analyzer.Packet); ; {
 		if err := s.Next(p); err != nil {
-			if err != io.EOF || len(s.Errors()) > 0 {
+			if !errors.Is(err, io.EOF) || len(s.Errors()) > 0 {
 				t.Fatal(err, s.Errors())
 			}
 			return len(names), byPort

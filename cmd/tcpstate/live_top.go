@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tcpstate/tcpstate/report/top"
+	"github.com/tcpstate/tcpstate/statemachine"
 )
 
 // screen is the full-screen view of --top. What would be printed meanwhile
@@ -19,12 +20,12 @@ type screen struct {
 	run   *liveRun
 	out   io.Writer
 	later bytes.Buffer
-	began time.Time
+	began statemachine.Time
 }
 
 func newScreen(w *liveRun, out io.Writer) *screen {
 	w.board.KeepLines(w.report)
-	return &screen{run: w, out: out, began: time.Now()}
+	return &screen{run: w, out: out, began: wallClock()}
 }
 
 // show analyses behind the screen until either of them ends. The terminal is
@@ -59,6 +60,6 @@ func (s *screen) status() top.Status {
 	n := s.run.src.Losses()
 	return top.Status{
 		Interface: s.run.opt.device, Packets: s.run.src.Packets(), Kernel: n.Kernel, Device: n.Interface,
-		Elapsed: time.Since(s.began),
+		Elapsed: time.Duration(wallClock() - s.began),
 	}
 }

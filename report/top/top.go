@@ -45,10 +45,10 @@ func Run(ctx context.Context, o Options) error {
 	}
 	p := tea.NewProgram(newModel(&o), tea.WithContext(ctx), tea.WithInput(o.Input), tea.WithOutput(o.Output), tea.WithoutSignalHandler())
 	_, err := p.Run()
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil // what ended it was not the view
 }
 
 // mode is what the keys are about.
