@@ -136,7 +136,10 @@ func (c *collector) collect() {
 // join gives the crowd what the workers said for it, in the order of the
 // packets; each packet is one worker's.
 func (c *collector) join() {
-	slices.SortStableFunc(c.joined, func(a, b *crowdEvent) int { return cmp.Compare(a.at.Packet, b.at.Packet) })
+	byPacket := func(a, b *crowdEvent) int { return cmp.Compare(a.at.Packet, b.at.Packet) }
+	if !slices.IsSortedFunc(c.joined, byPacket) {
+		slices.SortStableFunc(c.joined, byPacket)
+	}
 	for _, e := range c.joined {
 		c.crowd.take(e)
 	}

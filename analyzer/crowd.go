@@ -73,8 +73,8 @@ type source struct {
 	resetAt statemachine.Time
 	targets [numCrowd]uint64 // sketch of the targets: 64 bits by hash
 	count   [numCrowd]uint16
-	said    uint16 // findings reported in this window, by kind
-	last    crowdEvent
+	said    uint16     // findings reported in this window, by kind
+	last    crowdEvent // the SYN sent last, once there are many
 }
 
 // port is one port of a host to which connections are opened.
@@ -83,6 +83,7 @@ type port struct {
 	began        statemachine.Time
 	opened, done uint32
 	refused      uint32
+	last         crowdEvent // the SYN opened last, once there are many
 	queued       uint16
 	saidFlood    bool
 	saidQueue    bool
@@ -161,6 +162,7 @@ func (c *crowd) source(hash uint64, at statemachine.Time) *source {
 		}
 	}
 	if best.hash != hash || at-best.began > sourceWindow {
+		c.silent(best)
 		*best = source{hash: hash, began: at}
 	}
 	return best
@@ -180,6 +182,7 @@ func (c *crowd) port(hash uint64, at statemachine.Time) *port {
 		}
 	}
 	if best.hash != hash || at-best.began > floodWindow {
+		c.flood(best)
 		*best = port{hash: hash, began: at}
 	}
 	return best
@@ -190,9 +193,10 @@ func (c *crowd) takeSYN(e *crowdEvent) {
 	from, _ := e.host(e.side)
 	_, target := e.host(e.side.Peer())
 	p := c.port(target, e.at.Time)
-	if p.opened++; p.opened >= floodSYNs && !p.saidFlood && (p.done+p.refused)*10 < p.opened {
-		p.saidFlood = true
-		c.find(e, statemachine.SYNFlood, int64(p.opened), int64(p.done))
+	if p.opened++; p.opened >= floodSYNs {
+		if p.last = *e; e.at.Time-p.began >= scanPatience {
+			c.flood(p)
+		}
 	}
 	s := c.source(from, e.at.Time)
 	s.aim(e, target)
@@ -212,11 +216,21 @@ func (c *crowd) takeSYN(e *crowdEvent) {
 	}
 }
 
+// flood reports a port to which many SYNs went and almost none came to anything.
+func (c *crowd) flood(p *port) {
+	if p.opened >= floodSYNs && !p.saidFlood && (p.done+p.refused)*10 < p.opened {
+		p.saidFlood = true
+		c.find(&p.last, statemachine.SYNFlood, int64(p.opened), int64(p.done))
+	}
+}
+
 // aim counts an attempt of the source at a target.
 func (s *source) aim(e *crowdEvent, target uint64) {
 	s.targets[e.kind] |= 1 << (target >> 58)
 	s.count[e.kind] = increment(s.count[e.kind])
-	s.last = *e
+	if e.kind == crowdSYN && s.count[crowdSYN] >= silentTargets {
+		s.last = *e
+	}
 }
 
 // spread reports that the attempts of a kind went to different targets: the
@@ -263,8 +277,11 @@ func (c *crowd) takeReset(e *crowdEvent) {
 	}
 }
 
-// end reports the sources whose attempts had no answer to the end.
+// end reports what had no answer to the end.
 func (c *crowd) end() {
+	for i := range c.ports {
+		c.flood(&c.ports[i])
+	}
 	for i := range c.sources {
 		if c.sources[i].hash != 0 {
 			c.silent(&c.sources[i])
