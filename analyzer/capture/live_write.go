@@ -135,6 +135,10 @@ func (n *NgWriter) Flush() error {
 	return err
 }
 
+// End writes what was gathered, waits until it is written, and closes the file,
+// which tells nothing of losses then.
+func (n *NgWriter) End() error { return errors.Join(n.Flush(), n.out.close()) }
+
 // Close ends the file with the number of lost packets.
 func (n *NgWriter) Close(now statemachine.Time, lost Losses) error {
 	var err error

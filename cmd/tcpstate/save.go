@@ -106,7 +106,12 @@ func (s *saver) flush() error {
 }
 
 // close closes the file. What an interrupted run had is kept.
-func (s *saver) close() error { return errors.Join(s.flush(), s.failed(s.file.Close())) }
+func (s *saver) close() error {
+	if s.ng != nil {
+		return s.failed(s.ng.End())
+	}
+	return errors.Join(s.flush(), s.failed(s.file.Close()))
+}
 
 func (s *saver) failed(err error) error {
 	if err == nil {
