@@ -47,7 +47,8 @@ func (r *resolution) unseenSYN(y Side) {
 // unseenFIN places a FIN of y whose number is used up before its first
 // captured copy: it left before the segment that uses it up, and before what
 // that segment proves to have arrived, the handshake excepted. Whether the
-// peer's FIN came first, if it came in the same gap, is then open.
+// peer's FIN came first, if it came in the same gap, is then open: presumably
+// when it was sent long enough before.
 func (r *resolution) unseenFIN(y Side) {
 	end, first, _ := r.fin(y)
 	if r.ends[y].is(hasFIN) {
@@ -63,6 +64,9 @@ func (r *resolution) unseenFIN(y Side) {
 			case a.pos > k:
 			case a.event == RecvFIN && a.pos >= fin.pos:
 				a.proof, fin.proof = -1, -1
+				if r.log[k].at.Time-r.log[a.cause].at.Time > r.grace(y) {
+					fin.pos, fin.rank, fin.order = a.pos, a.rank, orderFIN+1
+				}
 			case a.handshake() && a.pos >= fin.pos:
 				fin.pos, fin.rank = a.pos, a.rank
 			}
