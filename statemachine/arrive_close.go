@@ -47,7 +47,7 @@ func (r *resolution) arrivalOfACKOfFIN(y Side) {
 	}
 	cand := func(i int) bool {
 		e := &r.log[i]
-		return r.from(y.Peer(), i) && e.flags.Has(ACK) && !e.flags.Any(SYN|RST) && e.ack == end
+		return !r.diedBefore(y, i, end) && r.from(y.Peer(), i) && e.flags.Has(ACK) && !e.flags.Any(SYN|RST) && e.ack == end
 	}
 	proof := -1
 	for i := first + 1; i < len(r.log); i++ {
@@ -63,6 +63,19 @@ func (r *resolution) arrivalOfACKOfFIN(y Side) {
 		last = r.lastCopyBefore(y, max(first, 0), proof)
 	}
 	r.arrivalOfACK(y, first, last, proof, RecvACKOfFIN, cand)
+}
+
+// diedBefore reports that y's next segment behind entry i is a bare RST with a
+// number below the end of its FIN: it answers data that do not acknowledge the
+// FIN, and that ended the connection (RFC 9293 §3.10.4, §3.10.7.1) before what
+// was sent later arrived.
+func (r *resolution) diedBefore(y Side, i int, end Seq) bool {
+	for j := i + 1; j < len(r.log); j++ {
+		if o := &r.log[j]; r.from(y, j) {
+			return o.isRST() && !o.flags.Has(ACK) && o.seq.Less(end) && end.Sub(o.seq) < plausible
+		}
+	}
+	return false
 }
 
 // provesArrival returns the first entry of y that shows that segment i had
