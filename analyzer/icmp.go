@@ -89,15 +89,14 @@ func nameOr(code uint8, names ...string) string {
 	return "unreachable, code " + strconv.Itoa(int(code))
 }
 
-// icmp takes an ICMP error that quotes a segment, and reports whether that
-// belongs to a live connection. What it says is shown under the connection's
-// last packet.
-func (t *tracker) icmp(it *item) bool {
+// icmp takes an ICMP error that quotes a segment. Where that belongs to a live
+// connection, what it says is shown under the connection's last packet.
+func (t *tracker) icmp(it *item) {
 	t.moveTo(it.at)
 	t.own = true
 	i := t.table.find(&it.key, it.hash)
 	if i == 0 {
-		return false
+		return
 	}
 	f := t.table.flows.at(i)
 	t.wake(f)
@@ -114,5 +113,4 @@ func (t *tracker) icmp(it *item) bool {
 		t.findingAt(f, fd, f.last.Packet)
 	}
 	t.file(i, f)
-	return ok
 }
