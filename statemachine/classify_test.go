@@ -403,6 +403,16 @@ var readingTests = []struct{ name, text string }{
 	{"a far ack before its segment", openReading + `
 30 s . 5001 0 500001001 65535 = new acks-unseen
 31 c P. 500001001 100 5001 65535 = new gap-before`},
+	{"an ack of what was never sent, denied by its receiver", openReading + `
+30 c . 1001 0 5101 65535 = new acks-unseen
+31 s . 5001 0 1001 65535 = new
+40 s P. 5001 23 1001 65535 = new`},
+	{"payload at a forged fin", openReading + `
+30 c F. 1001 0 5001 65535 = new
+40 c P. 1001 24 5001 65535 = new`},
+	{"the copy was captured first", openReading + `
+30 c P. 1001 10 5001 65535 ts=70/1 = new
+60 c P. 1001 10 5001 65535 ts=50/1 = out-of-order`},
 	{"no live tcp sends these", openReading + `
 30 c none 1001 0 0 1024 = no
 31 c FPU 1001 0 0 1024 = no
