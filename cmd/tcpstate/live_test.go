@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -153,10 +154,12 @@ func TestLiveMetrics(t *testing.T) {
 	}
 	w := watch(t, "-i", "lo", "--metrics", ":9188", "-f", "summary")
 	l := listen(t)
+	var kept []any // a connection that nothing refers to would be closed by the collector
 	for i := range 10 {
 		a, b := connect(t, l)
 		talk(t, a, b)
 		leave(t, i, a, b)
+		kept = append(kept, a, b)
 	}
 	if _, err := net.Dial("tcp4", "127.0.0.1:9"); err == nil {
 		t.Fatal("somebody listens at port 9")
@@ -171,6 +174,7 @@ func TestLiveMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	runtime.KeepAlive(kept)
 	for _, want := range []string{
 		// The scrape itself may have been seen as one more open connection.
 		`tcpstate_endpoints{side="client",state="ESTABLISHED"} [23]`,
