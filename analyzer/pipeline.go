@@ -220,14 +220,15 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 			t.drops = drops.Dropped()
 		}
 		o = Observation{}
-		if p.Skip == NotSkipped && !opt.wants(WantBare) {
+		switch {
+		case p.Skip == NotSkipped && !opt.wants(WantBare):
 			f, side, reading := t.observe(p)
 			o = Observation{Conn: f.id, Side: side, Reading: reading, Notes: buffer.flush()}
-		} else if p.ICMP.Quotes {
+		case p.ICMP.Quotes:
 			t.item.set(p, t.table.seed)
 			t.icmp(&t.item)
 			o.Notes = buffer.flush()
-		} else {
+		default:
 			all.stray(p)
 			o.Notes = buffer.flush()
 		}

@@ -130,7 +130,7 @@ func (t *tracker) resetReason(f *flow, d *details, p *pendingReset, side statema
 func (t *tracker) settleReset(f *flow, r *statemachine.Reset) {
 	v := ResetVerdict{Reset: *r}
 	d := t.details.at(f.details)
-	spoke, before := false, false
+	spoke := false
 	if d.trouble != 0 {
 		for i := range t.troubles.at(d.trouble).resets {
 			if p := &t.troubles.at(d.trouble).resets[i]; p.verdict.At.Packet == r.At.Packet {
@@ -163,8 +163,7 @@ func (t *tracker) settleReset(f *flow, r *statemachine.Reset) {
 		}
 	}
 	// The reset that counts is the first that was taken.
-	before = d.reset.At.Packet != 0 && d.reset.Outcome == statemachine.ResetTaken
-	if !before {
+	if d.reset.At.Packet == 0 || d.reset.Outcome != statemachine.ResetTaken {
 		d.reset = v
 	}
 	t.sayReset(f, &v)

@@ -121,6 +121,8 @@ func (c *collector) Packet(o *analyzer.Observation) error {
 			conn.Findings = append(conn.Findings, Noticed{n.Finding, n.Packet})
 		case analyzer.ProvisionalNote, analyzer.ConfirmedNote, analyzer.WithdrawnNote:
 			// Only inputs that are read once have them.
+		case analyzer.MarkNote, analyzer.ResetNote:
+			// They explain; what they rest on is in the steps and findings.
 		}
 	}
 	return nil

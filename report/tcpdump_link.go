@@ -61,6 +61,9 @@ func (t *TcpdumpPrinter) link() {
 		t.pppHDLC(wire)
 	case analyzer.LinkCHDLC:
 		t.ciscoHDLC(wire)
+	default:
+		// tcpdump prints further headers before such a packet; the inner one
+		// has a line of its own here.
 	}
 }
 

@@ -39,3 +39,12 @@ func compileFilter(link analyzer.LinkType, expr string) (program, error) {
 	}
 	return p, nil
 }
+
+// dlt returns libpcap's own number for a link type of capture files, which
+// differs for raw IP (pcap-linktype(7)).
+func dlt(l analyzer.LinkType) int {
+	if l == analyzer.LinkRaw || l == analyzer.LinkRawBSD {
+		return int(analyzer.LinkRawOld)
+	}
+	return int(l)
+}

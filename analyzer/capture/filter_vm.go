@@ -1,7 +1,5 @@
 package capture
 
-import "github.com/tcpstate/tcpstate/analyzer"
-
 // instruction is one step of a classic BPF program, as libpcap compiles it.
 type instruction struct {
 	code   uint16
@@ -175,13 +173,4 @@ func (r *registers) jump(i *instruction) int {
 		return int(i.jt)
 	}
 	return int(i.jf)
-}
-
-// dlt returns libpcap's own number for a link type of capture files, which
-// differs for raw IP (pcap-linktype(7)).
-func dlt(l analyzer.LinkType) int {
-	if l == analyzer.LinkRaw || l == analyzer.LinkRawBSD {
-		return int(analyzer.LinkRawOld)
-	}
-	return int(l)
 }

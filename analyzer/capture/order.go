@@ -48,7 +48,7 @@ func firstTime(path string) (statemachine.Time, bool) {
 	if err != nil {
 		return 0, false
 	}
-	defer f.Close() // opened for reading only
+	defer func() { _ = f.Close() }() // opened for reading only
 	var links linkSet
 	rec, release, err := newRecords(f, path, &links)
 	defer release()
@@ -96,7 +96,7 @@ func MayTellLosses(paths []string) bool {
 		if err != nil {
 			return false
 		}
-		defer f.Close() // opened for reading only
+		defer func() { _ = f.Close() }() // opened for reading only
 		var links linkSet
 		rec, release, err := newRecords(f, path, &links)
 		defer release()

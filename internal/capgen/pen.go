@@ -161,7 +161,7 @@ func (t *talk) advance(s *segment, x, y int) (seq uint32) {
 // RFC 2018, RFC 7323), timestamps after it, and SACK where there is a hole.
 func (t *talk) options(o []byte, s *segment, x int, now uint32) int {
 	be := binary.BigEndian
-	at := 0
+	var at int
 	if s.flags&syn != 0 {
 		at = copy(o, []byte{2, 4, mssOption >> 8, mssOption & 0xff, 4, 2})
 	} else {

@@ -150,9 +150,9 @@ func (s *script) comment(w []string) (err error) {
 		return err
 	}
 	last := w[len(w)-1]
-	p, err := strconv.ParseUint(strings.TrimPrefix(last, "#"), 10, 32)
-	if last[0] != '#' || err != nil {
-		return nil
+	p, perr := strconv.ParseUint(strings.TrimPrefix(last, "#"), 10, 32)
+	if named := last[0] == '#' && perr == nil; !named {
+		return nil // words of other forms belong to somebody else
 	}
 	q := s.quirk[p]
 	switch w[0] {

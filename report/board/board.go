@@ -190,7 +190,7 @@ func (b *Board) note(n *analyzer.Note) {
 	case analyzer.StepNote, analyzer.ProvisionalNote:
 		b.counts.step(&n.Step)
 		b.move(n.Conn, n.Step.Side, n.Step.To)
-	case analyzer.ConfirmedNote, analyzer.WithdrawnNote:
+	case analyzer.ConfirmedNote, analyzer.WithdrawnNote, analyzer.MarkNote, analyzer.ResetNote:
 	}
 }
 
