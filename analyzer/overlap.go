@@ -85,7 +85,8 @@ type ahead struct {
 
 // startAhead runs read, which calls add for each observation, until it returns.
 func startAhead(read func(a *ahead) error) *ahead {
-	a := &ahead{full: make(chan *chunk, chunksAhead), free: make(chan *chunk, chunksAhead), now: newChunk()}
+	// One more finds room: a reading that is stopped takes a fresh chunk.
+	a := &ahead{full: make(chan *chunk, chunksAhead+1), free: make(chan *chunk, chunksAhead+1), now: newChunk()}
 	for range chunksAhead - 1 {
 		a.free <- newChunk()
 	}
