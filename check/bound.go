@@ -88,9 +88,6 @@ func parseBound(text string, u unit) (Bound, error) {
 	return b, nil
 }
 
-// AtMost returns the bound that n and less meet.
-func AtMost(n int) Bound { return Bound{high: float64(n), text: "<= " + strconv.Itoa(n)} }
-
 // Exactly returns the bound that n alone meets.
 func Exactly(n int) Bound {
 	return Bound{low: float64(n), high: float64(n), text: strconv.Itoa(n), exact: true}

@@ -150,7 +150,7 @@ func ExpectationsPath(capture string) string {
 const expectSuffix = ".expect.yaml"
 
 // packings are the endings of packed captures.
-func packings() []string { return []string{".gz", ".zst"} }
+func packings() []string { return []string{".gz", ".zst", ".lz4", ".xz"} }
 
 // captureExtensions are the endings by which directories are searched.
 func captureExtensions() []string { return []string{".pcapng", ".pcap", ".cap"} }

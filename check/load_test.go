@@ -174,7 +174,7 @@ func FuzzParse(f *testing.F) {
 
 func TestExpectationsPath(t *testing.T) {
 	for in, want := range map[string]string{
-		"a.pcap": "a.expect.yaml", "d/a.pcapng.gz": "d/a.expect.yaml", "a.cap.zst": "a.expect.yaml", "trace": "trace.expect.yaml",
+		"a.pcap": "a.expect.yaml", "d/a.pcapng.gz": "d/a.expect.yaml", "a.cap.zst": "a.expect.yaml", "a.pcap.xz": "a.expect.yaml", "a.pcap.lz4": "a.expect.yaml", "trace": "trace.expect.yaml",
 	} {
 		if got := check.ExpectationsPath(in); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -238,9 +237,3 @@ func (c *Connection) Duration() time.Duration { return time.Duration(c.Last.Time
 func (c *Connection) HandshakeRTT() (time.Duration, bool) {
 	return time.Duration(c.RTTClient + c.RTTServer), c.RTTClient > 0 || c.RTTServer > 0
 }
-
-// Number returns the connection's number in the capture, from 1.
-func (c *Connection) Number() int { return int(c.ID) }
-
-// Addr returns the endpoint of a side.
-func (c *Connection) Addr(side statemachine.Side) netip.AddrPort { return c.Ends[side].Addr }

@@ -99,3 +99,22 @@ func TestRecordingFails(t *testing.T) {
 		t.Errorf("an allowed verdict fails: %q", r.errors)
 	}
 }
+
+// TestExpectFails holds a capture against expectations that another one wrote.
+func TestExpectFails(t *testing.T) {
+	dir := t.TempDir()
+	path := usual().write(t, dir, "x.pcap", open3+talk+close4)
+	r := &recorder{}
+	if check.Expect(r, path); !r.fatal {
+		t.Errorf("missing expectations pass: %q", r.errors)
+	}
+	checked(t, path, check.Options{Update: true})
+	r = &recorder{}
+	if check.Expect(r, path); len(r.errors) != 0 {
+		t.Errorf("the snapshot fails: %q", r.errors)
+	}
+	usual().write(t, dir, "x.pcap", open3+talk+"C>S R. 111:111(0) ack 321 win 502")
+	if check.Expect(r, path); len(r.errors) < 3 || r.fatal || !strings.Contains(r.errors[0], "> #7 ") {
+		t.Errorf("got %q", r.errors)
+	}
+}

@@ -159,7 +159,7 @@ func TestPreCommitHook(t *testing.T) {
 	}
 	files := regexp.MustCompile(hooks[0].Files)
 	for name, want := range map[string]bool{
-		"a.pcap": true, "d/a.pcapng.gz": true, "a.cap": true, "a.expect.yaml": true, "a.yaml": false, "a.pcap.txt": false, "a.go": false,
+		"a.pcap": true, "d/a.pcapng.gz": true, "a.cap": true, "a.pcap.xz": true, "a.expect.yaml": true, "a.yaml": false, "a.pcap.txt": false, "a.go": false,
 	} {
 		if files.MatchString(name) != want {
 			t.Errorf("%s: %v", name, !want)

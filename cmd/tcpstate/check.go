@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -65,6 +66,9 @@ func newCheckCommand(s *streams) *cobra.Command {
 			if len(args) == 0 {
 				return &usageError{text: "check needs a capture file or a directory"}
 			}
+			if slices.Contains(args, "-") {
+				return &usageError{text: "check reads files only, since it reads them twice", hint: "save the capture first"}
+			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
@@ -72,7 +76,7 @@ func newCheckCommand(s *streams) *cobra.Command {
 			return o.run(c.Context(), args)
 		},
 		ValidArgsFunction: cobra.FixedCompletions(
-			[]string{"pcap", "pcapng", "cap", "gz", "zst"}, cobra.ShellCompDirectiveFilterFileExt),
+			[]string{"pcap", "pcapng", "cap", "gz", "zst", "lz4", "xz"}, cobra.ShellCompDirectiveFilterFileExt),
 	}
 	f := c.Flags()
 	f.SortFlags = false

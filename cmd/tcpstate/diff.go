@@ -42,7 +42,7 @@ func newDiffCommand(s *streams) *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0], args[1]) },
 		ValidArgsFunction: cobra.FixedCompletions(
-			[]string{"pcap", "pcapng", "cap", "gz", "zst"}, cobra.ShellCompDirectiveFilterFileExt),
+			[]string{"pcap", "pcapng", "cap", "gz", "zst", "lz4", "xz"}, cobra.ShellCompDirectiveFilterFileExt),
 	}
 	f := c.Flags()
 	f.SortFlags = false
