@@ -118,10 +118,8 @@ func (c *collector) Packet(o *analyzer.Observation) error {
 			end.Steps = append(end.Steps, Step{n.Step, n.Packet, placed(n, o.Packet)})
 		case analyzer.FindingNote:
 			conn.Findings = append(conn.Findings, Noticed{n.Finding, n.Packet})
-		case analyzer.ProvisionalNote, analyzer.ConfirmedNote, analyzer.WithdrawnNote:
-			// Only inputs that are read once have them.
-		case analyzer.MarkNote, analyzer.ResetNote:
-			// They explain; what they rest on is in the steps and findings.
+		default:
+			// What became of packets, and the words of inputs that are read once.
 		}
 	}
 	return nil

@@ -139,10 +139,8 @@ func (t *tracer) Packet(o *analyzer.Observation) error {
 			t.add(int(n.Conn)-1, n.Packet, "    %s %s → %s", n.Step.Side, n.Step.From, n.Step.To)
 		case analyzer.FindingNote:
 			t.add(int(n.Conn)-1, n.Packet, "    ! %s", n.Finding.Code)
-		case analyzer.ProvisionalNote, analyzer.ConfirmedNote, analyzer.WithdrawnNote:
-			// Only inputs that are read once have them.
-		case analyzer.MarkNote, analyzer.ResetNote:
-			// They explain; what they rest on is in the steps and findings.
+		default:
+			// What became of packets, and the words of inputs that are read once.
 		}
 	}
 	return nil
