@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -210,6 +211,15 @@ func (o *Observed) withVerdict(name string) uint64 {
 	return n
 }
 
+// allFindings returns the findings of all connections, and those of none.
+func (o *Observed) allFindings() []Noticed {
+	out := slices.Clone(o.Stray)
+	for _, c := range o.Connections {
+		out = append(out, c.Findings...)
+	}
+	return out
+}
+
 // captureFindings lifts demands on findings from connections to the capture.
 func (x *Expectations) captureFindings(d *decoder, n *yaml.Node) {
 	var rules []expectation
@@ -217,11 +227,7 @@ func (x *Expectations) captureFindings(d *decoder, n *yaml.Node) {
 	for _, r := range rules {
 		x.capture = append(x.capture, captureExpectation{at: r.at, code: r.code, expect: r.expect + " in the capture", write: r.write,
 			test: func(o *Observed) outcome {
-				all := &Connection{capture: o}
-				for _, c := range o.Connections {
-					all.Findings = append(all.Findings, c.Findings...)
-				}
-				return r.test(all)
+				return r.test(&Connection{capture: o, Findings: o.allFindings()})
 			}})
 	}
 }

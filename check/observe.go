@@ -16,6 +16,7 @@ import (
 type Observed struct {
 	Path        string
 	Connections []*Connection // by their numbers
+	Stray       []Noticed     // findings of segments that belong to no connection
 	Capture     analyzer.Capture
 }
 
@@ -108,6 +109,12 @@ func (c *collector) Packet(o *analyzer.Observation) error {
 	}
 	for i := range o.Notes {
 		n := &o.Notes[i]
+		if n.Conn == 0 {
+			if n.Kind == analyzer.FindingNote {
+				c.o.Stray = append(c.o.Stray, Noticed{n.Finding, n.Packet})
+			}
+			continue
+		}
 		conn := c.connection(n.Conn)
 		switch n.Kind {
 		case analyzer.StepNote:

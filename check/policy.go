@@ -119,6 +119,12 @@ func (p *Policy) check(o *Observed, at Position) []Result {
 	for _, r := range p.rules() {
 		out = append(out, applied(&r, at, o.Connections, subject, nil)...)
 	}
+	if len(o.Stray) > 0 {
+		// Only what the policy says of findings can hold for them.
+		r := forbidRule(&p.findings, &p.allowed)
+		stray := []*Connection{{capture: o, Findings: o.Stray}}
+		out = append(out, applied(&r, at, stray, func(*Connection) string { return "segments of no connection" }, nil)...)
+	}
 	return out
 }
 

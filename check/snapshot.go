@@ -30,7 +30,7 @@ func Snapshot(o *Observed) ([]byte, error) {
 	body.put("capture", capture.Node())
 	switch n := len(o.Connections); {
 	case n > snapshotConnections:
-		capture.put("verdicts", verdictCounts(o)).put("findings", findingsSeen(allFindings(o)))
+		capture.put("verdicts", verdictCounts(o)).put("findings", findingsSeen(o.allFindings()))
 	case n > 0:
 		list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 		for i, c := range o.Connections {
@@ -121,14 +121,6 @@ func findingsSeen(found []Noticed) *yaml.Node {
 		m.put("require", wordList(words))
 	}
 	return m.put("allow", wordList(words)).Node()
-}
-
-func allFindings(o *Observed) []Noticed {
-	var out []Noticed
-	for _, c := range o.Connections {
-		out = append(out, c.Findings...)
-	}
-	return out
 }
 
 func verdictCounts(o *Observed) *yaml.Node {

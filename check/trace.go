@@ -134,6 +134,9 @@ func (t *tracer) Packet(o *analyzer.Observation) error {
 	}
 	for i := range o.Notes {
 		n := &o.Notes[i]
+		if n.Conn == 0 {
+			continue // of no connection that could be compared
+		}
 		switch n.Kind {
 		case analyzer.StepNote:
 			t.add(int(n.Conn)-1, n.Packet, "    %s %s → %s", n.Step.Side, n.Step.From, n.Step.To)
