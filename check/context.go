@@ -3,7 +3,6 @@ package check
 import (
 	"bytes"
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -29,9 +28,6 @@ func AddContext(ctx context.Context, path string, timers statemachine.Config, zo
 	open := func() (analyzer.Source, error) { return capture.Open(path) }
 	opt := analyzer.Options{Wants: analyzer.WantPackets | analyzer.WantNotes, Machine: timers}
 	err := analyzer.Run(ctx, opt, open, s)
-	if errors.Is(err, errComplete) {
-		err = nil
-	}
 	for i := range results {
 		if r := &results[i]; !r.Met && r.Packet != 0 {
 			r.Context = s.wanted[r.Packet]
@@ -39,9 +35,6 @@ func AddContext(ctx context.Context, path string, timers statemachine.Config, zo
 	}
 	return err
 }
-
-// errComplete ends the reading when every line that is wanted was seen.
-var errComplete = errors.New("all lines seen")
 
 // contextSink prints the timeline of the whole capture, since relative
 // numbers depend on what came before, and keeps of it what is wanted.
@@ -51,7 +44,6 @@ type contextSink struct {
 	wanted   map[uint64][]ContextLine
 	before   map[uint32]ContextLine // by connection: the last line
 	waiting  map[uint32][]uint64    // by connection: who still needs the next line
-	last     uint64                 // the last packet that is wanted
 }
 
 func newContextSink(zone *time.Location, results []Result) *contextSink {
@@ -61,7 +53,6 @@ func newContextSink(zone *time.Location, results []Result) *contextSink {
 	for _, r := range results {
 		if !r.Met && r.Packet != 0 && len(s.wanted) < maxContexts {
 			s.wanted[r.Packet] = nil
-			s.last = max(s.last, r.Packet)
 		}
 	}
 	s.timeline = report.New(&s.printed, report.Timeline, report.Options{
@@ -95,9 +86,6 @@ func (s *contextSink) Packet(o *analyzer.Observation) error {
 		s.waiting[o.Conn] = append(s.waiting[o.Conn], number)
 	}
 	s.before[o.Conn] = own
-	if number > s.last && len(s.waiting) == 0 {
-		return errComplete
-	}
 	return nil
 }
 
