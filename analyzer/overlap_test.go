@@ -13,9 +13,9 @@ func (f failing) Packet(*Observation) error    { return f.err }
 func (f failing) Connection(*Connection) error { return nil }
 func (f failing) Capture(*Capture) error       { return nil }
 
-// TestSinkFails: a sink that fails while packets are read ahead ends the run
+// TestSinkFailsWhileReadingAhead: a sink that fails while packets are read ahead ends the run
 // with its own error, however much was read by then.
-func TestSinkFails(t *testing.T) {
+func TestSinkFailsWhileReadingAhead(t *testing.T) {
 	s := &script{}
 	c := s.talk("10.0.0.1:40000", "10.0.0.2:80")
 	c.handshake()
