@@ -143,7 +143,8 @@ func screens(t *testing.T, program string) {
 // screen is shown, in one line.
 func (m *terminal) settings() string {
 	m.t.Helper()
-	m.keys("clear; echo settings: $(stty -g) end", "Enter")
+	// Quoted so that the typed line is not taken for its answer.
+	m.keys(`clear; echo "set""tings:" $(stty -g) "e""nd"`, "Enter")
 	s := m.await(" end\n")
 	s = s[strings.Index(s, "settings: "):]
 	return s[:strings.Index(s, " end")] + m.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{pane_in_mode}")
