@@ -198,7 +198,7 @@ type StatsSource interface {
 
 // ErrTick is returned by Next of a LiveSource when there is no packet this
 // time: p.Time then is the time by the capture's clock, at which timers fire.
-var ErrTick = errors.New("no packet for now")
+var ErrTick = errors.New("no packet yet")
 
 // LiveSource is a source of packets as they arrive. Its Next never waits long:
 // it returns ErrTick instead, several times a second.
