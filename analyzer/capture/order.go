@@ -2,12 +2,7 @@ package capture
 
 import (
 	"cmp"
-	"context"
-	"errors"
-	"io"
-	"os"
 	"slices"
-	"time"
 
 	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/statemachine"
@@ -60,31 +55,6 @@ func firstTime(path string) (statemachine.Time, bool) {
 		return 0, false
 	}
 	return p.Time, true
-}
-
-// pollGrowth is how long a file that grows is left alone before it is looked
-// at again.
-const pollGrowth = 100 * time.Millisecond
-
-// growing reads a file beyond its end: it waits there for more until ctx ends.
-type growing struct {
-	ctx context.Context
-	f   *os.File
-}
-
-// Read returns io.EOF only when the context has ended.
-func (g growing) Read(b []byte) (int, error) {
-	for {
-		n, err := g.f.Read(b)
-		if n > 0 || !errors.Is(err, io.EOF) {
-			return n, err
-		}
-		select {
-		case <-g.ctx.Done():
-			return 0, io.EOF
-		case <-time.After(pollGrowth):
-		}
-	}
 }
 
 // MayTellLosses reports that one of the files is of a format that tells how

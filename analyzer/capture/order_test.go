@@ -1,17 +1,11 @@
 package capture
 
 import (
-	"context"
 	"encoding/binary"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
-
-	"github.com/tcpstate/tcpstate/analyzer"
 )
 
 // later returns a pcap file moved by some seconds.
@@ -48,47 +42,6 @@ func TestByTime(t *testing.T) {
 		if got := ByTime(c.given); !slices.Equal(got, c.want) {
 			t.Errorf("%v: %v, want %v", c.given, got, c.want)
 		}
-	}
-}
-
-// A file that grows is followed until the context ends; what is then half
-// written is no damage.
-func TestFollow(t *testing.T) {
-	file := writePcap(t, 1, tcpFrame(), tcpFrame(), tcpFrame())
-	record := (len(file) - 24) / 3
-	path := filepath.Join(t.TempDir(), "grows")
-	if err := os.WriteFile(path, file[:24+record+5], 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s := OpenAll([]string{path}, nil)
-	s.Follow(ctx)
-	defer s.Close()
-	var p analyzer.Packet
-	if err := s.Next(&p); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		time.Sleep(2 * pollGrowth)
-		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		if _, err := f.Write(file[24+record+5 : len(file)-3]); err != nil {
-			t.Error(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(2 * pollGrowth)
-		cancel()
-	}()
-	if err := s.Next(&p); err != nil || p.Number != 2 || p.Skip != analyzer.NotSkipped {
-		t.Errorf("second packet: %v, %+v", err, p)
-	}
-	if err := s.Next(&p); !errors.Is(err, io.EOF) || len(s.Errors()) > 0 {
-		t.Errorf("at the end: %v, %v", err, s.Errors())
 	}
 }
 

@@ -64,7 +64,7 @@ A step of an end is
 Lines that do not begin with four blanks are tcpdump's. With -v and -# tcpdump's
 own lines may begin so; ours then begin with eight.
 Files may be pcap or pcapng, packed with gzip, zstd, lz4 or xz; - is standard
-input. Several files are read in the order of their first packets.`
+input. Several files are merged by the times of their packets.`
 
 // newAnalyzeCommand reads captures and prints what happened in them.
 func newAnalyzeCommand(s *streams) *cobra.Command {

@@ -15,6 +15,7 @@ import (
 type inputOptions struct {
 	follow    bool
 	asGiven   bool
+	merge     bool // by time; known once the order is
 	checksums bool
 	maxConns  int
 	maxMemory string
@@ -22,7 +23,7 @@ type inputOptions struct {
 
 func (o *inputOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.follow, "follow", false, "wait for more at the end of the last file, until interrupted")
-	f.BoolVar(&o.asGiven, "as-given", false, "read several files in the order given, not in that of their first packets")
+	f.BoolVar(&o.asGiven, "as-given", false, "read several files one after another in the order given, not merged by time")
 	f.BoolVar(&o.checksums, "checksums", false, "verify the checksums of IPv4 and TCP")
 	f.IntVar(&o.maxConns, "max-connections", 0, "live connections at most; the longest idle are written out early; 0 for any number")
 	f.StringVar(&o.maxMemory, "max-memory", "", "memory for live connections, as 500M or 2G; the longest idle are written out early")
@@ -33,6 +34,7 @@ func (o *inputOptions) order(files []string) []string {
 	if o.asGiven || o.follow {
 		return files
 	}
+	o.merge = capture.Rereadable(files)
 	return capture.ByTime(files)
 }
 
@@ -40,6 +42,9 @@ func (o *inputOptions) order(files []string) []string {
 func (o *inputOptions) prepare(ctx context.Context, src *capture.Source) {
 	if o.follow {
 		src.Follow(ctx)
+	}
+	if o.merge {
+		src.Merge()
 	}
 	src.VerifyChecksums(o.checksums)
 }
