@@ -30,9 +30,10 @@ type Live struct {
 }
 
 // sameStep reports that a and b are the same move of the same end for the
-// same cause; certainty and proof may differ.
+// same cause and with the same number; certainty and proof may differ.
 func sameStep(a, b *Step) bool {
-	return a.Side == b.Side && a.From == b.From && a.To == b.To && a.Cause == b.Cause && a.Event == b.Event
+	return a.Side == b.Side && a.From == b.From && a.To == b.To && a.Cause == b.Cause && a.Event == b.Event &&
+		a.Number == b.Number && a.NumberKind == b.NumberKind
 }
 
 // Words returns what is to be said of c after a call of Observe, Advance or
