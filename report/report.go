@@ -25,11 +25,18 @@ const (
 	NDJSON                 // one JSON object a line, see docs/json.md
 	Zeek                   // conn.log as Zeek writes it, see docs/zeek.md
 	ZeekJSON               // the same as JSON
+	RFC                    // figures as RFC 9293 §3.5 draws them
+	Mermaid                // a sequence diagram for Mermaid
+	SVG                    // a ladder for each connection
+	Markdown               // a report to paste into an issue
 
 	numFormats = iota
 )
 
-var formatNames = [numFormats]string{Timeline: "timeline", Summary: "summary", NDJSON: "ndjson", Zeek: "zeek", ZeekJSON: "zeek-json"}
+var formatNames = [numFormats]string{
+	Timeline: "timeline", Summary: "summary", NDJSON: "ndjson", Zeek: "zeek", ZeekJSON: "zeek-json",
+	RFC: "rfc", Mermaid: "mermaid", SVG: "svg", Markdown: "markdown",
+}
 
 // String returns the name that the command takes.
 func (f Format) String() string {
@@ -84,6 +91,14 @@ func New(w io.Writer, f Format, o Options) analyzer.Sink {
 		return newNDJSON(w, o)
 	case Zeek, ZeekJSON:
 		return newZeekLog(w, o, f == ZeekJSON)
+	case RFC:
+		return newFigures(w, o)
+	case Mermaid:
+		return newMermaid(w, o)
+	case SVG:
+		return newLadders(w, o)
+	case Markdown:
+		return newMarkdown(w, o)
 	case Timeline:
 	}
 	return newTimeline(w, o)
@@ -98,7 +113,7 @@ func Wants(f Format, o Options) analyzer.Wants {
 		return newEventSet(o).wants()
 	case Zeek, ZeekJSON:
 		return analyzer.WantBare
-	case Timeline:
+	case Timeline, RFC, Mermaid, SVG, Markdown:
 	}
 	return analyzer.WantPackets | analyzer.WantNotes | analyzer.WantConnections
 }

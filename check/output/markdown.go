@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tcpstate/tcpstate/check"
+	"github.com/tcpstate/tcpstate/report"
 )
 
 // markdown writes a summary for a pull request or a job: the totals first,
@@ -45,24 +46,8 @@ func (m *markdown) Report(r *check.Report) error {
 	return nil
 }
 
-// mdText escapes what Markdown and HTML take for their own.
-func mdText(s string) string {
-	var b strings.Builder
-	for _, r := range clean(s) {
-		switch {
-		case r == '<':
-			b.WriteString("&lt;")
-		case r == '&':
-			b.WriteString("&amp;")
-		case strings.ContainsRune("\\`*_[]|#~", r):
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
+// mdText returns a name or sentence as it can stand in the document.
+func mdText(s string) string { return report.EscapeMarkdown(clean(s)) }
 
 // Close writes the document.
 func (m *markdown) Close() error {

@@ -16,6 +16,7 @@ import (
 	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/analyzer/capture"
 	"github.com/tcpstate/tcpstate/report"
+	"github.com/tcpstate/tcpstate/report/figure"
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 
@@ -72,7 +73,7 @@ func newAnalyzeCommand(s *streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "analyze FILE…",
 		Short: "Tell what happened in captures",
-		Long:  analyzeLong + "\n\nExit codes:\n" + exitHelp(),
+		Long:  analyzeLong + "\n\nWith -f rfc: " + figure.Notation + "\n\nExit codes:\n" + exitHelp(),
 		Example: `  tcpstate analyze capture.pcap
   tcpstate analyze -f summary monday.pcap.gz tuesday.pcapng
   tcpstate analyze -f ndjson --events transition capture.pcap | jq .
