@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tcpstate/tcpstate/analyzer"
-	"github.com/tcpstate/tcpstate/analyzer/capture"
 	"github.com/tcpstate/tcpstate/internal/sample"
 	"github.com/tcpstate/tcpstate/report"
 	"github.com/tcpstate/tcpstate/statemachine"
@@ -112,14 +111,9 @@ func wrap(text, indent string, width int) string {
 // sampleTimeline analyses the finding's sample and returns the timeline of the
 // first connection and of the one that shows the finding.
 func sampleTimeline(ctx context.Context, code statemachine.Code) (string, error) {
-	file, err := sample.Build(code.Info().Sample)
+	open, err := sample.Opener(code.Info().Sample)
 	if err != nil {
 		return "", fmt.Errorf("the sample of %s: %w", code, err)
-	}
-	open := func() (analyzer.Source, error) {
-		source := capture.OpenAll([]string{"-"}, bytes.NewReader(file))
-		source.VerifyChecksums(true)
-		return &sampleSource{source, sample.Drops(code.Info().Sample)}, nil
 	}
 	find := &sampleFilter{code: code}
 	options := analyzer.Options{Wants: analyzer.WantPackets | analyzer.WantNotes}
@@ -138,15 +132,6 @@ func sampleTimeline(ctx context.Context, code statemachine.Code) (string, error)
 	}
 	return b.String(), nil
 }
-
-// sampleSource is a sample's capture with what it says of its losses.
-type sampleSource struct {
-	*capture.Source
-	drops uint64
-}
-
-// Dropped returns the losses.
-func (s *sampleSource) Dropped() uint64 { return s.drops }
 
 // sampleFilter passes on the packets of connection 1, conn and 0. Without a Sink
 // it looks for the connection that shows the finding.

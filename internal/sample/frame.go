@@ -35,14 +35,17 @@ func frame(ends [2]netip.AddrPort, side statemachine.Side, s *statemachine.Segme
 	return append(b, tcp...)
 }
 
-// fragments splits the packet into two that overlap by eight octets (RFC 791
-// §2.3).
-func fragments(f []byte) [][]byte {
-	const first, second = 24, 16
+// fragments splits the packet into two (RFC 791 §2.3) that meet, or overlap by
+// eight octets.
+func fragments(f []byte, overlap bool) [][]byte {
+	first, second := 24, 24
+	if overlap {
+		second = 16
+	}
 	a := append([]byte(nil), f[:ipLen+first]...)
 	b := append(append([]byte(nil), f[:ipLen]...), f[ipLen+second:]...)
 	fragment(a, 0x2000) // more fragments
-	fragment(b, second/8)
+	fragment(b, uint16(second/8))
 	return [][]byte{a, b}
 }
 
@@ -133,6 +136,9 @@ func options(b []byte, o *statemachine.Options) []byte {
 	if o.Has(statemachine.OptFastOpen) {
 		b = append(b, 34, 2+o.TFOLen)
 		b = append(b, make([]byte, o.TFOLen)...)
+	}
+	if o.Has(statemachine.OptOther) {
+		b = append(b, 253, 4, 0, 0) // for experiments (RFC 4727 §7.2)
 	}
 	if o.Has(statemachine.OptBad) {
 		b = append(b, 2, 1) // a length that does not hold kind and length

@@ -12,9 +12,10 @@
 //	// offload C, offload S       the client, or server, leaves its checksums to its network card
 //	// payload #P                 packet P carries other octets at its numbers
 //	// reserved #P                packet P has the reserved control bits set
+//	// fragment #P                packet P comes in two IP fragments
 //	// overlap #P                 packet P comes in two IP fragments that overlap
 //	// icmp TYPE CODE #P          a router answers packet P with this ICMP error
-//	// drops N                    the capture reports N lost packets; see Drops
+//	// drops N                    the capture reports N lost packets
 //	// again N port|client        the whole N times: with other server ports, or from other clients
 package sample
 
@@ -54,7 +55,7 @@ type script struct {
 type quirk struct {
 	cut, offset                int
 	checksum, payload, reserve bool
-	overlap, offload           bool
+	fragment, overlap, offload bool
 	icmp                       [2]byte // type and code, type 0 for none
 }
 
@@ -91,8 +92,8 @@ func Build(text string) ([]byte, error) {
 				cut = min(q.cut, cut)
 			}
 			frames := [][]byte{f}
-			if q.overlap {
-				frames = fragments(f)
+			if q.fragment || q.overlap {
+				frames = fragments(f, q.overlap)
 			}
 			if q.icmp[0] != 0 {
 				frames = append(frames, icmp(f, q.icmp))
@@ -166,6 +167,8 @@ func (s *script) comment(w []string) (err error) {
 		q.payload = true
 	case "reserved":
 		q.reserve = true
+	case "fragment":
+		q.fragment = true
 	case "overlap":
 		q.overlap = true
 	case "icmp":
@@ -195,16 +198,4 @@ func (s *script) pair(n int) [2]netip.AddrPort {
 	a[3] += byte(n)
 	ends[statemachine.Client] = netip.AddrPortFrom(netip.AddrFrom4(a), ends[0].Port())
 	return ends
-}
-
-// Drops returns how many packets the capture of the text says it lost. A pcap
-// file has no place for it: the reader must be told.
-func Drops(text string) uint64 {
-	for line := range strings.Lines(text) {
-		if words, ok := strings.CutPrefix(strings.TrimSpace(line), "// drops "); ok {
-			n, _ := strconv.ParseUint(words, 10, 32) // 0 where it is no number
-			return n
-		}
-	}
-	return 0
 }

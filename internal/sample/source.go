@@ -1,0 +1,45 @@
+package sample
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/analyzer/capture"
+)
+
+// source is the capture of a text with what it says of its losses.
+type source struct {
+	*capture.Source
+	drops uint64
+}
+
+// Dropped returns the losses.
+func (s *source) Dropped() uint64 { return s.drops }
+
+// Opener builds the capture of the text and returns what analyzer.Run opens.
+// Checksums are verified.
+func Opener(text string) (func() (analyzer.Source, error), error) {
+	file, err := Build(text)
+	if err != nil {
+		return nil, err
+	}
+	return func() (analyzer.Source, error) {
+		s := capture.OpenAll([]string{"-"}, bytes.NewReader(file))
+		s.VerifyChecksums(true)
+		return &source{s, drops(text)}, nil
+	}, nil
+}
+
+// drops returns how many packets the capture of the text says it lost. A pcap
+// file has no place for it.
+func drops(text string) uint64 {
+	for line := range strings.Lines(text) {
+		if words, ok := strings.CutPrefix(strings.TrimSpace(line), "// drops "); ok {
+			n, _ := strconv.ParseUint(words, 10, 32) // 0 where it is no number
+			return n
+		}
+	}
+	return 0
+}
