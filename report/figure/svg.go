@@ -52,14 +52,14 @@ func (l *Ladders) AppendTo(b []byte) []byte {
 // viewer asks for them.
 func appendStyle(b []byte) []byte {
 	b = append(b, `text{font:11px ui-monospace,monospace;fill:#1c2430}.title{font-weight:bold;font-size:13px}.faint{fill:#667080}.ground{fill:#fff}`+
-		`.arrow{stroke:#1c2430;fill:none}.head{fill:#1c2430}.bad{stroke:#c62828;fill:none}.finding{fill:#c62828}`...)
+		`.arrow{stroke:#1c2430;fill:none}.head{fill:#1c2430}.bad{stroke:#c62828;fill:none}.finding{fill:#c62828}.label{paint-order:stroke;stroke:#fff;stroke-width:4px}`...)
 	var dark strings.Builder
 	for _, s := range statemachine.States() {
 		ink := Color(s)
 		b = fmt.Appendf(b, ".s%d{fill:%s}", s, ink.Light)
 		fmt.Fprintf(&dark, ".s%d{fill:%s}", s, ink.Dark)
 	}
-	return append(append(append(b, `@media(prefers-color-scheme:dark){text,.head{fill:#e4e8ee}.faint{fill:#98a2b0}.ground{fill:#161a20}.arrow{stroke:#e4e8ee}.bad{stroke:#ff8a80}.finding{fill:#ff8a80}`...),
+	return append(append(append(b, `@media(prefers-color-scheme:dark){text,.head{fill:#e4e8ee}.faint{fill:#98a2b0}.ground{fill:#161a20}.arrow{stroke:#e4e8ee}.bad{stroke:#ff8a80}.finding{fill:#ff8a80}.label{stroke:#161a20}`...),
 		dark.String()...), '}')
 }
 
@@ -71,6 +71,7 @@ type ladder struct {
 	top, bottom int
 	rows        []Row
 	left        map[int]int // the height at which a segment under way left
+	labels      []byte      // drawn over all arrows
 }
 
 func (d *ladder) draw() {
@@ -83,6 +84,7 @@ func (d *ladder) draw() {
 	for i := range d.rows {
 		d.row(&d.rows[i], d.y(i))
 	}
+	d.b = append(d.b, d.labels...)
 	if d.talk.Verdict != "" {
 		d.text(svgMargin, last+18, "faint", d.talk.Verdict)
 	}
@@ -184,7 +186,8 @@ func (d *ladder) arrow(r *Row, from, to int) {
 	}
 	d.b = append(d.b, '\n')
 	text := d.label(s)
-	d.text((svgLeft+svgRight)/2-int(float64(len(text))*svgCharPix/2), from-1, "", text)
+	d.labels = fmt.Appendf(d.labels, `<text class="label" x="%d" y="%d">%s</text>`+"\n",
+		(svgLeft+svgRight)/2-int(float64(len(text))*svgCharPix/2), from-1, html.EscapeString(text))
 	d.text(svgMargin, from+4, "faint", d.time(s))
 	if len(s.Findings) > 0 && r.Departs {
 		d.text(svgRight+svgLife+100, from+10, "finding", names(s.Findings))
