@@ -36,19 +36,23 @@ func newChunk() *chunk {
 
 func (c *chunk) reset() { c.seen, c.notes, c.octets = c.seen[:0], c.notes[:0], c.octets[:0] }
 
+// size returns how many octets of p the source does not keep.
+func size(p *Packet) int { return len(p.Frame) + len(p.Captured) + len(p.Comment) }
+
 // fits reports whether the chunk has room for p.
 func (c *chunk) fits(p *Packet) bool {
-	return len(c.seen) == 0 || len(c.seen) < chunkPackets && len(c.octets)+len(p.Frame)+len(p.Captured) <= cap(c.octets)
+	return len(c.seen) == 0 || len(c.seen) < chunkPackets && len(c.octets)+size(p) <= cap(c.octets)
 }
 
 // add appends a copy of an observation; the packet fits.
 func (c *chunk) add(o *Observation) {
-	if n := len(o.Packet.Frame) + len(o.Packet.Captured); len(c.seen) == 0 && n > cap(c.octets) {
+	if n := size(o.Packet); len(c.seen) == 0 && n > cap(c.octets) {
 		c.octets = make([]byte, 0, n)
 	}
 	c.seen = append(c.seen, seen{packet: *o.Packet, from: len(c.notes), o: *o})
 	s := &c.seen[len(c.seen)-1]
 	s.packet.Frame, s.packet.Captured = c.keep(o.Packet.Frame), c.keep(o.Packet.Captured)
+	s.packet.Comment = c.keep(o.Packet.Comment)
 	c.notes = append(c.notes, o.Notes...)
 	s.to = len(c.notes)
 }

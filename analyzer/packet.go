@@ -95,6 +95,10 @@ type Packet struct {
 
 	// Frame holds the captured octets from the first of the link layer on.
 	Frame []byte
+	// Comment is what the capture's author wrote of the packet (pcapng), in
+	// whatever octets; several comments are separated by a line feed. Nil when
+	// there is none.
+	Comment []byte
 	// NetOff is where the IP header that carries the segment starts in Frame;
 	// meaningful only when IPVersion is not 0.
 	NetOff int
@@ -182,11 +186,13 @@ type Source interface {
 
 // SourceStats is what a source knows of its input beside the packets.
 type SourceStats struct {
-	Files     []string   // names, in the order in which they are read
-	LinkTypes []LinkType // declared by the files, in order of first appearance
-	Drops     uint64     // packets lost by the capturing program, as it says itself
-	Fragments uint64     // IP datagrams of which some fragments are missing
-	Errors    []string   // damage that ended a file early, one line each
+	Files      []string   // names, in the order in which they are read
+	LinkTypes  []LinkType // declared by the files, in order of first appearance
+	Drops      uint64     // packets lost by the capturing program, as it says itself
+	Fragments  uint64     // IP datagrams of which some fragments are missing
+	Aggregated uint64     // frames behind the first one of 802.11 aggregates, which are not followed
+	Comments   []string   // on sections and interfaces, in whatever octets
+	Errors     []string   // damage that ended a file early, one line each
 }
 
 // StatsSource is a Source that can tell what it knows of its input so far. The

@@ -155,6 +155,9 @@ func (r *reader) count(p *Packet) {
 	if n := len(c.LinkTypes); n == 0 || c.LinkTypes[n-1] != p.Link && !slices.Contains(c.LinkTypes, p.Link) {
 		c.LinkTypes = append(c.LinkTypes, p.Link)
 	}
+	if p.Comment != nil {
+		c.Commented++
+	}
 	if p.Skip != NotSkipped {
 		c.Skipped[p.Skip]++
 		return
@@ -168,6 +171,7 @@ func (r *reader) close() {
 		st := d.Stats()
 		r.capture.Files, r.capture.LinkTypes = st.Files, st.LinkTypes
 		r.capture.Drops, r.capture.Errors, r.capture.Fragments = st.Drops, st.Errors, st.Fragments
+		r.capture.Comments, r.capture.Aggregated = st.Comments, st.Aggregated
 	}
 	if r.broken != nil && !slices.Contains(r.capture.Errors, r.broken.Error()) {
 		r.capture.Errors = append(r.capture.Errors, r.broken.Error())

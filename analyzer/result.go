@@ -149,8 +149,11 @@ type Capture struct {
 	Packets     uint64
 	TCP         uint64 // segments given to the observer
 	Skipped     [NumSkips]uint64
-	Drops       uint64 // reported by the capture's own statistics
-	Fragments   uint64 // IP datagrams of which some fragments are missing, so that they were never put together
+	Drops       uint64   // reported by the capture's own statistics
+	Fragments   uint64   // IP datagrams of which some fragments are missing, so that they were never put together
+	Aggregated  uint64   // frames behind the first one of 802.11 aggregates, not among Packets and not followed
+	Comments    []string // of the capture's author on its sections and interfaces, in whatever octets
+	Commented   uint64   // packets with a comment
 	Connections uint64
 	Evicted     uint64 // connections written out early because of a limit or a long silence
 	First, Last statemachine.Moment

@@ -79,6 +79,9 @@ func FuzzCapture(f *testing.F) {
 		}
 		for form := range forms {
 			f.Add(file[:min(len(file), most)], form)
+			if len(file) < 1000 {
+				f.Add(commented(file, "a \x1b[2J comment"), form)
+			}
 		}
 	}
 	f.Fuzz(func(t *testing.T, file []byte, choice uint8) {

@@ -88,6 +88,9 @@ func (n *ndjson) segment(o *analyzer.Observation) {
 		j.uint("scaled_win", uint64(r.Window))
 	}
 	n.class(r, hindsight(o))
+	if o.Packet.Comment != nil {
+		j.text("comment", string(o.Packet.Comment))
+	}
 	n.end()
 }
 
@@ -321,6 +324,15 @@ func (n *ndjson) capture(c *analyzer.Capture) {
 	j.uint("drops", c.Drops)
 	if c.Fragments > 0 {
 		j.uint("incomplete_datagrams", c.Fragments)
+	}
+	if c.Aggregated > 0 {
+		j.uint("aggregated_frames", c.Aggregated)
+	}
+	if len(c.Comments) > 0 {
+		n.texts("comments", c.Comments)
+	}
+	if c.Commented > 0 {
+		j.uint("packet_comments", c.Commented)
 	}
 	j.uint("connections", c.Connections)
 	if c.Evicted > 0 {

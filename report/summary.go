@@ -189,6 +189,15 @@ func (s *summary) totals(b *bytes.Buffer, c *analyzer.Capture) {
 	if c.Fragments > 0 {
 		b.WriteString("fragments are missing of " + count(c.Fragments, "IP datagram") + "\n")
 	}
+	if c.Aggregated > 0 {
+		b.WriteString("not followed inside 802.11 aggregates: " + count(c.Aggregated, "frame") + "\n")
+	}
+	for _, text := range c.Comments {
+		b.WriteString("comment: " + clean(text) + "\n")
+	}
+	if c.Commented > 0 {
+		b.WriteString("with a comment: " + count(c.Commented, "packet") + "\n")
+	}
 	if c.Evicted > 0 {
 		b.WriteString("written out early because of a limit: " + count(c.Evicted, "connection") + "\n")
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tcpstate/tcpstate/analyzer"
@@ -79,15 +80,29 @@ func ownMark(n *analyzer.Note, o *analyzer.Observation) bool {
 	return n.Kind == analyzer.MarkNote && o.Packet != nil && n.Packet == o.Packet.Number
 }
 
-// packet prints tcpdump's line, and why a segment is not followed.
+// packet prints tcpdump's line, what the capture's author wrote of the packet,
+// and why a segment is not followed.
 func (t *timeline) packet(b []byte, p *analyzer.Packet) []byte {
 	b = append(t.line.Append(b, p), '\n')
+	if p.Comment != nil {
+		b = t.comment(b, string(p.Comment))
+	}
 	if p.Skip == analyzer.NotSkipped {
 		return b
 	}
 	b = append(t.paint.start(t.start(b, 0), styleFaint), "not followed: "...)
 	b = append(b, skipPhrases[p.Skip]...)
 	return append(t.paint.end(b), '\n')
+}
+
+// comment prints each line of a comment.
+func (t *timeline) comment(b []byte, text string) []byte {
+	for line := range strings.Lines(text) {
+		b = append(t.paint.start(t.start(b, 0), styleFaint), "comment: "...)
+		b = append(b, clean(strings.TrimRight(line, "\r\n"))...)
+		b = append(t.paint.end(b), '\n')
+	}
+	return b
 }
 
 // Tick writes out what was gathered: in a live run nobody waits for a full

@@ -24,12 +24,14 @@ type Decoder struct {
 
 	end       int // where the innermost IP packet ended on the wire, as an offset in the frame
 	fragments fragments
-	slow      bool     // tests: leave nothing to plain
-	verify    bool     // checksums
-	routed    bool     // an IPv6 routing header: the checksum has another destination
-	padded    bool     // the WLAN header is padded to four octets
-	scratch   [40]byte // a fixed header, mended for gopacket
-	mute      feedback
+	// aggregated counts the frames behind the first one of 802.11 aggregates.
+	aggregated uint64
+	slow       bool     // tests: leave nothing to plain
+	verify     bool     // checksums
+	routed     bool     // an IPv6 routing header: the checksum has another destination
+	padded     bool     // the WLAN header is padded to four octets
+	scratch    [40]byte // a fixed header, mended for gopacket
+	mute       feedback
 }
 
 // feedback takes gopacket's remark that a packet is cut, which is of no use
@@ -60,7 +62,7 @@ func (d *Decoder) decodeLayers(p *analyzer.Packet) {
 func clearDecoded(p *analyzer.Packet) {
 	*p = analyzer.Packet{
 		Number: p.Number, Time: p.Time, CapLen: p.CapLen, WireLen: p.WireLen,
-		File: p.File, Interface: p.Interface, Link: p.Link, Frame: p.Frame,
+		File: p.File, Interface: p.Interface, Link: p.Link, Frame: p.Frame, Comment: p.Comment,
 	}
 }
 

@@ -324,3 +324,25 @@ func TestNotOpened(t *testing.T) {
 		})
 	}
 }
+
+// The frames behind the first one of an aggregate are counted, as far as they
+// were captured.
+func TestAggregates(t *testing.T) {
+	v4 := ip4(6, tcpSeg(nil, repeat(5)))
+	sub := func(pad int) []byte {
+		return cat(make([]byte, 12), u16(8+len(v4)), llcIP(0x0800), v4, make([]byte, pad))
+	}
+	pad := -(14 + 8 + len(v4)) & 3
+	frame := cat(wlanHead(0x88, 2, 0x80, 0), sub(pad), sub(pad), sub(0))
+	for _, c := range []struct {
+		octets int
+		want   uint64
+	}{{len(frame), 2}, {len(frame) - len(sub(0)) + 14, 2}, {len(frame) - len(sub(0)) + 13, 1}, {26 + 2, 0}} {
+		var d Decoder
+		p := analyzer.Packet{Link: 105, Frame: frame[:c.octets], WireLen: uint32(len(frame))}
+		d.Decode(&p)
+		if d.aggregated != c.want || c.want > 0 && p.Skip != analyzer.NotSkipped {
+			t.Errorf("%d octets: %d frames behind the first, skip %v", c.octets, d.aggregated, p.Skip)
+		}
+	}
+}

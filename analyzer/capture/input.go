@@ -33,9 +33,9 @@ const maxWindow = 128 << 20
 
 // newRecords finds out what r holds, by its first octets and not by its name,
 // and returns the reader of its records. Compressed data are unpacked once.
-// The link types that the file declares go to links.
+// What the file says of itself goes to said.
 // release, never nil, frees the decompressor.
-func newRecords(r io.Reader, name string, links *linkSet) (rec records, release func(), err error) {
+func newRecords(r io.Reader, name string, said *declared) (rec records, release func(), err error) {
 	release = func() {}
 	b := newBlocks(r)
 	packed := ""
@@ -71,7 +71,7 @@ func newRecords(r io.Reader, name string, links *linkSet) (rec records, release 
 		}
 		b = newBlocks(unpacked{z, packed})
 	}
-	rec, err = formatOf(stream{blocks: b, name: name, links: links}, packed)
+	rec, err = formatOf(stream{blocks: b, name: name, declared: said}, packed)
 	return rec, release, err
 }
 

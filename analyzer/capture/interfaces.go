@@ -11,6 +11,7 @@ import (
 // Option codes of pcapng (draft-ietf-opsawg-pcapng §3.5, §4).
 const (
 	optEnd          = 0
+	optComment      = 1
 	optIfName       = 2
 	optIfTsresol    = 9
 	optIfTsoffset   = 14
@@ -68,13 +69,19 @@ func (r *pcapng) describe(b []byte) error {
 	i := ngInterface{
 		link: analyzer.LinkType(r.order.Uint16(b)), snaplen: r.order.Uint32(b[4:]), perSecond: 1e6,
 	}
+	var remarks [][]byte
 	for rest := b[fixed:]; ; {
 		code, v, next := r.option(rest)
 		switch {
 		case code == optEnd:
+			for _, v := range remarks {
+				r.declared.comment(i.name, v)
+			}
 			r.interfaces = append(r.interfaces, i)
-			r.links.add(i.link)
+			r.declared.links.add(i.link)
 			return nil
+		case code == optComment:
+			remarks = append(remarks, v)
 		case code == optIfName && i.name == "":
 			i.name = string(v[:min(len(v), maxName)])
 		case code == optIfTsresol && len(v) >= 1:
@@ -133,18 +140,35 @@ func (r *pcapng) statistics(b []byte) {
 	r.lose(&r.interfaces[id], func(i *ngInterface) { i.reported = sum })
 }
 
-// dropCount returns the drop count among the options of a packet block.
-func (r *pcapng) dropCount(b []byte) uint64 {
+// packetOptions reads the options of a packet block: the packet's comments, and
+// how many packets were lost before it.
+func (r *pcapng) packetOptions(p *analyzer.Packet, b []byte) (lost uint64) {
 	for {
 		code, v, next := r.option(b)
-		if code == optEnd {
-			return 0
-		}
-		if code == optEPBDropCount && len(v) == 8 {
-			return r.order.Uint64(v)
+		switch {
+		case code == optEnd:
+			return lost
+		case code == optComment && len(v) > 0:
+			r.remark(p, v)
+		case code == optEPBDropCount && len(v) == 8:
+			lost = r.order.Uint64(v)
 		}
 		b = next
 	}
+}
+
+// remark adds a comment to the packet's.
+func (r *pcapng) remark(p *analyzer.Packet, v []byte) {
+	if len(r.comment) >= maxComment && p.Comment != nil {
+		return
+	}
+	if p.Comment != nil {
+		r.comment = append(r.comment, '\n')
+	} else {
+		r.comment = r.comment[:0]
+	}
+	r.comment = append(r.comment, v[:min(len(v), max(0, maxComment-len(r.comment)))]...)
+	p.Comment = r.comment
 }
 
 // option splits the first option off a list: its code, its value, and what

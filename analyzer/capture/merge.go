@@ -48,7 +48,8 @@ func (s *Source) earliest(p *analyzer.Packet) error {
 		in := s.firstInTime()
 		if in != nil && (in.head.Time <= s.newest || s.next == len(s.paths) || len(s.open) == maxOpen) {
 			h := &in.head
-			p.Time, p.CapLen, p.WireLen, p.Interface, p.Link, p.Frame = h.Time, h.CapLen, h.WireLen, h.Interface, h.Link, h.Frame
+			p.Time, p.CapLen, p.WireLen, p.Interface, p.Link = h.Time, h.CapLen, h.WireLen, h.Interface, h.Link
+			p.Frame, p.Comment = h.Frame, h.Comment
 			in.waiting, s.current = false, in
 			return nil
 		}
@@ -116,7 +117,7 @@ func (s *Source) openInput(in *input) (err error) {
 	}
 	if in.name == Stdin {
 		in.name = stdinName
-		in.records, in.release, err = newRecords(s.stdin, in.name, &s.links)
+		in.records, in.release, err = newRecords(s.stdin, in.name, &s.declared)
 		return err
 	}
 	f, err := openFile(in.name)
@@ -129,7 +130,7 @@ func (s *Source) openInput(in *input) (err error) {
 		in.grows = &growing{ctx: s.follow, f: f}
 		r.r = in.grows
 	}
-	in.records, in.release, err = newRecords(r, in.name, &s.links)
+	in.records, in.release, err = newRecords(r, in.name, &s.declared)
 	return err
 }
 

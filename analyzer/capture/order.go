@@ -44,8 +44,7 @@ func firstTime(path string) (statemachine.Time, bool) {
 		return 0, false
 	}
 	defer func() { _ = f.Close() }() // opened for reading only
-	var links linkSet
-	rec, release, err := newRecords(f, path, &links)
+	rec, release, err := newRecords(f, path, new(declared))
 	defer release()
 	if err != nil {
 		return 0, false
@@ -67,8 +66,7 @@ func MayTellLosses(paths []string) bool {
 			return false
 		}
 		defer func() { _ = f.Close() }() // opened for reading only
-		var links linkSet
-		rec, release, err := newRecords(f, path, &links)
+		rec, release, err := newRecords(f, path, new(declared))
 		defer release()
 		_, ok := rec.(*pcapng)
 		return err == nil && ok

@@ -71,7 +71,7 @@ func newPcap(s stream) (records, error) {
 	r.lenFirst, r.mayBeSwap = minor < 3, minor == 3
 	r.bound = min(max(s.order.Uint32(h[16:]), minRecordBound), maxRecordBound)
 	r.link = analyzer.LinkType(s.order.Uint32(h[20:]) & linkTypeMask)
-	s.links.add(r.link)
+	s.declared.links.add(r.link)
 	s.take(pcapFileHeader)
 	r.stream = s
 	return r, nil
@@ -109,7 +109,7 @@ func (r *pcap) next(p *analyzer.Packet) error {
 	r.packets++
 	p.Time = statemachine.Time(int64(second)*1e9 + int64(fraction)*r.fraction)
 	p.CapLen, p.WireLen = captured, wire
-	p.Interface, p.Link = 0, r.link
+	p.Interface, p.Link, p.Comment = 0, r.link, nil
 	p.Frame = b[r.headerLen:n:n]
 	return nil
 }

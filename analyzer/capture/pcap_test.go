@@ -140,7 +140,7 @@ func TestBufferGrowsWithData(t *testing.T) {
 	le := binary.LittleEndian
 	file := cat(pcapHeader(le, pcapMicro, 4, 0x7fffffff, 1), pcapRecord(le, 1, 0, maxRecordBound, maxRecordBound, nil, repeat(100)))
 	b := newBlocks(bytes.NewReader(file))
-	r, err := newPcap(stream{blocks: b, name: "x", links: new(linkSet)})
+	r, err := newPcap(stream{blocks: b, name: "x", declared: new(declared)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,7 @@ type pcapng struct {
 	dropped    uint64        // by earlier sections
 	lost       uint64        // by the current one
 	time       statemachine.Time
+	comment    []byte // of the last packet
 }
 
 // newPcapng returns a reader of s, which is known to start with the type of a
@@ -145,7 +146,29 @@ func (r *pcapng) section() error {
 	}
 	r.dropped = r.drops()
 	r.interfaces, r.lost = r.interfaces[:0], 0
+	if n <= maxHeaderBlock {
+		b := r.view(int(n))
+		r.sectionOptions(b[:min(len(b), int(n)-4)])
+	}
 	return r.passOver(n)
+}
+
+// maxHeaderBlock bounds the section header blocks whose options are read, in
+// octets.
+const maxHeaderBlock = 64 << 10
+
+// sectionOptions reads the options of a section header block.
+func (r *pcapng) sectionOptions(b []byte) {
+	for rest := b[ngBlockHead+ngSectionFixed:]; ; {
+		code, v, next := r.option(rest)
+		if code == optEnd {
+			return
+		}
+		if code == optComment {
+			r.declared.comment("", v)
+		}
+		rest = next
+	}
 }
 
 // enhanced reads the body of an enhanced packet block.
@@ -163,7 +186,7 @@ func (r *pcapng) enhanced(p *analyzer.Packet, b []byte) error {
 	r.store(p, i, i.at(ticks), b[fixed:fixed+int(captured)], wire)
 	p.Interface = uint16(id)
 	if rest := fixed + (int(captured)+3)&^3; rest < len(b) {
-		if n := r.dropCount(b[rest:]); n > 0 {
+		if n := r.packetOptions(p, b[rest:]); n > 0 {
 			r.lose(i, func(i *ngInterface) { i.lost += n })
 		}
 	}
@@ -187,6 +210,9 @@ func (r *pcapng) oldPacket(p *analyzer.Packet, b []byte) error {
 	ticks := uint64(r.order.Uint32(b[4:]))<<32 | uint64(r.order.Uint32(b[8:]))
 	r.store(p, i, i.at(ticks), b[fixed:fixed+int(captured)], wire)
 	p.Interface = uint16(id)
+	if rest := fixed + (int(captured)+3)&^3; rest < len(b) {
+		r.packetOptions(p, b[rest:]) // its options have no count of losses: the block itself has
+	}
 	return nil
 }
 
@@ -227,7 +253,7 @@ func (r *pcapng) packetInterface(id, captured uint32, room int) (*ngInterface, e
 func (r *pcapng) store(p *analyzer.Packet, i *ngInterface, t statemachine.Time, frame []byte, wire uint32) {
 	t = min(max(t, minTime), maxTime)
 	r.time = t
-	p.Time, p.Link, p.Frame = t, i.link, frame[:len(frame):len(frame)]
+	p.Time, p.Link, p.Comment, p.Frame = t, i.link, nil, frame[:len(frame):len(frame)]
 	p.CapLen, p.WireLen = uint32(len(frame)), wire
 }
 

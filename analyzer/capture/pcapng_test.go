@@ -3,8 +3,11 @@ package capture
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"io"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -266,5 +269,37 @@ func TestNgWriterAgrees(t *testing.T) {
 	}
 	if packets, errs := readAll(t, b.Bytes()); len(errs) > 0 || !slices.Equal(packets, want) {
 		t.Errorf("errors %v, packets %+v", errs, packets)
+	}
+}
+
+// Comments on packets, sections and interfaces are kept, bounded.
+func TestComments(t *testing.T) {
+	remark := func(o ng, s string) []byte { return o.option(optComment, []byte(s)...) }
+	long := strings.Repeat("x", 2*maxComment)
+	for _, o := range []ng{ngLE, ngBE} {
+		old := o.oldPacket(0, 0, 4, tcpFrame())
+		file := cat(o.section(), o.iface(1, 0, remark(o, "over there"), o.option(optIfName, []byte("eth0")...), remark(o, "and here")),
+			o.packet(0, 1, tcpFrame(), 64, remark(o, "first"), o.option(optEPBDropCount, o.AppendUint64(nil, 3)...), remark(o, "second\x1b[2J"), o.option(optEnd)),
+			o.packet(0, 2, tcpFrame(), 64),
+			o.packet(0, 3, tcpFrame(), 64, remark(o, long), remark(o, long)),
+			o.block(blockOldPacket, old[8:len(old)-4], remark(o, "old")),
+			o.simple(tcpFrame(), 64), o.section())
+		s := OpenAll([]string{Stdin}, bytes.NewReader(file))
+		var p analyzer.Packet
+		for i, want := range []string{"first\nsecond\x1b[2J", "", long[:maxComment], "old", ""} {
+			if err := s.Next(&p); err != nil {
+				t.Fatal(err)
+			}
+			if string(p.Comment) != want || (p.Comment == nil) != (want == "") {
+				t.Errorf("packet %d: comment %q", i+1, p.Comment)
+			}
+		}
+		if err := s.Next(&p); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+		st := s.Stats()
+		if want := []string{"hi!", "eth0: over there", "eth0: and here"}; !slices.Equal(st.Comments, want) || st.Drops != 3 || len(st.Errors) > 0 {
+			t.Errorf("%+v, want comments %q", st, want)
+		}
 	}
 }

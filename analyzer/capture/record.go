@@ -29,7 +29,7 @@ const (
 )
 
 // records reads the frames of one capture file. next fills Time, WireLen,
-// CapLen, Interface, Link and Frame of p, and returns io.EOF at the file's
+// CapLen, Interface, Link, Frame and Comment of p, and returns io.EOF at the file's
 // proper end or *Error at damage.
 type records interface {
 	next(p *analyzer.Packet) error
@@ -43,10 +43,34 @@ type records interface {
 // stream is what the readers of both formats share.
 type stream struct {
 	*blocks
-	name    string
-	order   binary.ByteOrder
-	packets uint64   // read so far
-	links   *linkSet // takes the link types that the file declares
+	name     string
+	order    binary.ByteOrder
+	packets  uint64    // read so far
+	declared *declared // takes what the file says of itself
+}
+
+// declared is what files say of themselves, besides their packets.
+type declared struct {
+	links    linkSet
+	comments []string // on sections and interfaces
+}
+
+// Bounds of the comments that are kept; what is longer is cut, and what comes
+// beyond is passed over.
+const (
+	maxComments = 64
+	maxComment  = 1024 // octets
+)
+
+// comment keeps a comment, once. A name says whose it is.
+func (d *declared) comment(name string, text []byte) {
+	s := string(text[:min(len(text), maxComment)])
+	if name != "" {
+		s = name + ": " + s
+	}
+	if len(d.comments) < maxComments && !slices.Contains(d.comments, s) {
+		d.comments = append(d.comments, s)
+	}
 }
 
 // maxLinks bounds the link types that are listed; fewer than 300 are assigned,

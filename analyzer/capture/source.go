@@ -48,10 +48,10 @@ type Source struct {
 	octets  int64   // of the files, read so far
 	filter  *Filter // nil takes every packet
 	packets uint64
-	dropped uint64  // by the files that are done
-	links   linkSet // declared so far
-	errs    []*Error
-	more    int // errors beyond maxErrors
+	dropped uint64 // by the files that are done
+	declared
+	errs []*Error
+	more int // errors beyond maxErrors
 }
 
 var _ analyzer.StatsSource = (*Source)(nil)
@@ -197,7 +197,7 @@ func (s *Source) InterfaceName(p *analyzer.Packet) string {
 
 // Stats returns what the source knows of its input so far.
 func (s *Source) Stats() analyzer.SourceStats {
-	st := analyzer.SourceStats{Files: slices.Clone(s.paths), LinkTypes: slices.Clone(s.links), Drops: s.drops(), Fragments: s.decoder.fragments.incomplete()}
+	st := analyzer.SourceStats{Files: slices.Clone(s.paths), LinkTypes: slices.Clone(s.links), Drops: s.drops(), Fragments: s.decoder.fragments.incomplete(), Comments: slices.Clone(s.comments), Aggregated: s.decoder.aggregated}
 	for _, e := range s.errs {
 		st.Errors = append(st.Errors, e.Error())
 	}

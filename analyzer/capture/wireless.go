@@ -69,13 +69,14 @@ func ppi(p *analyzer.Packet, off int) (step, int) {
 }
 
 // wlan peels the header of an IEEE 802.11 data frame (§9.3.2.1). Of an
-// aggregate (A-MSDU) the first frame counts.
+// aggregate (A-MSDU) the first frame is followed, as the packet, and the others
+// are counted.
 func (d *Decoder) wlan(p *analyzer.Packet, off int) (step, int) {
 	const (
 		addresses                        = 24
 		typeMask, data, noData, qos      = 0x0c, 0x08, 0x40, 0x80
 		toDS, fromDS, protected, control = 1, 2, 0x40, 0x80
-		aggregate, subframe              = 0x80, 14
+		aggregate                        = 0x80
 	)
 	if cut(p, off, 2) {
 		return truncated(p)
@@ -109,7 +110,25 @@ func (d *Decoder) wlan(p *analyzer.Packet, off int) (step, int) {
 		body = (n + 3) &^ 3
 	}
 	if kind&qos != 0 && h[service]&aggregate != 0 {
+		d.aggregated += subframesBehind(p.Frame, off+body)
 		body += subframe
 	}
 	return stepLLC, off + body
+}
+
+// subframe is the length of the header of a frame in an aggregate: two
+// addresses and a length (IEEE 802.11 §9.3.2.2.2).
+const subframe = 14
+
+// subframesBehind returns how many frames stand behind the first one of the
+// aggregate at off, as far as it was captured. All but the last are padded to a
+// multiple of four octets.
+func subframesBehind(b []byte, off int) (n uint64) {
+	for off+subframe <= len(b) {
+		size := subframe + int(be16(b[off+subframe-2:]))
+		if off += (size + 3) &^ 3; off+subframe <= len(b) {
+			n++
+		}
+	}
+	return n
 }
