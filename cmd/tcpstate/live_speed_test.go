@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -184,63 +183,4 @@ func TestLiveSpeed(t *testing.T) {
 		t.Logf("%v: %.0f packets at %.0f/s; live dropped %.1f%%, tcpdump -w %.1f%%",
 			form, n, n/d.Seconds(), 100*ours/n, 100*theirs/n)
 	}
-}
-
-// TestLiveSoak watches connections come and go, and holds the memory to what
-// it was after the first third.
-func TestLiveSoak(t *testing.T) {
-	d := speedTime(t)
-	if !inNamespace(t) {
-		return
-	}
-	program := build(t)
-	live := exec.Command(program, "live", "-i", "lo", "-o", "/dev/null", "--time-wait", "2s", "--metrics", ":9188", "--idle", "5s", "--max-connections", "5000")
-	var text lockedBuffer
-	live.Stderr = &text
-	live.Stdout = &lockedBuffer{}
-	if err := live.Start(); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(500 * time.Millisecond)
-	_ = os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("1024 65535"), 0o644)
-	l := listen(t)
-	start, early, late, conns := time.Now(), 0, 0, 0
-	for i := 0; time.Since(start) < d; i++ {
-		a, b := connect(t, l)
-		talk(t, a, b)
-		leave(t, 4, a, b)
-		conns++
-		if i%3 == 0 { // one that is closed in order
-			a, b := connect(t, l)
-			leave(t, 3, a, b)
-			conns++
-		}
-		if i%500 == 0 {
-			kib := residentKiB(t, live.Process.Pid)
-			if time.Since(start) < d/3 {
-				early = max(early, kib)
-			}
-			late = max(late, kib)
-		}
-	}
-	if err := live.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if err := live.Wait(); err != nil {
-		t.Fatal(err, text.String())
-	}
-	t.Logf("%d connections in %v; %d KiB resident after a third, %d KiB at most; %s", conns, d, early, late, strings.TrimSpace(text.String()))
-	if late > early+early/5 {
-		t.Errorf("memory grew from %d to %d KiB", early, late)
-	}
-}
-
-// residentKiB is the memory that a process holds.
-func residentKiB(t *testing.T, pid int) int {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return int(counted(t, string(text), `VmRSS:\s+(\d+) kB`))
 }
