@@ -92,6 +92,9 @@ run_lint() {
 	for lint in golangci-lint "$HOME/go/bin/golangci-lint"; do
 		if command -v "$lint" >/dev/null 2>&1; then
 			"$lint" run ./...
+			if [ -e /usr/include/pcap/pcap.h ]; then
+				"$lint" run --build-tags libpcap ./...
+			fi
 			return
 		fi
 	done

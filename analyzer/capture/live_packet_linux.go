@@ -1,3 +1,5 @@
+//go:build !libpcap
+
 package capture
 
 import (
@@ -5,6 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -62,6 +68,7 @@ type ring struct {
 	at      int // of the next frame, in mem
 	holding bool
 	lost    Losses
+	missed  uint64 // by the interface before the capture began
 	scratch []byte
 }
 
@@ -82,6 +89,7 @@ func openRing(opt *LiveOptions) (device, error) {
 		r.close()
 		return nil, err
 	}
+	r.missed = missedBy(r.name)
 	return r, nil
 }
 
@@ -306,10 +314,30 @@ func (r *ring) tag(frame []byte, tpid, tci uint16) []byte {
 	return append(b, frame[12:]...)
 }
 
-// losses asks the kernel, whose counts start again at each question.
+// losses asks the kernel, whose counts of the socket start again at each
+// question, and those of the interface never.
 func (r *ring) losses() Losses {
 	if st, err := unix.GetsockoptTpacketStatsV3(r.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
 		r.lost.Kernel += uint64(st.Drops)
 	}
+	if n := missedBy(r.name); n > r.missed {
+		r.lost.Interface = n - r.missed
+	}
 	return r.lost
+}
+
+// missedBy returns how many packets an interface lost for want of room since
+// it exists, by the counts that libpcap goes by too. All interfaces together
+// have none.
+func missedBy(name string) (n uint64) {
+	for _, count := range [...]string{"rx_missed_errors", "rx_fifo_errors"} {
+		text, err := os.ReadFile(filepath.Join("/sys/class/net", filepath.Base(name), "statistics", count))
+		if err != nil {
+			continue
+		}
+		if v, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil {
+			n += v
+		}
+	}
+	return n
 }
