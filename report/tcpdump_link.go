@@ -276,7 +276,7 @@ func (t *TcpdumpPrinter) cooked2(wire int) {
 	}
 	name := ""
 	if t.opt.InterfaceName != nil {
-		name = t.opt.InterfaceName(t.u32(4))
+		name = clean(t.opt.InterfaceName(t.u32(4)))
 	}
 	if name == "" {
 		name = "?"

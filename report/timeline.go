@@ -182,7 +182,11 @@ func (t *timeline) note(b []byte, n *analyzer.Note, o *analyzer.Observation) []b
 		b = appendMark(append(b, ": "...), &n.Mark)
 		return append(t.paint.end(b), '\n')
 	case analyzer.ResetNote:
-		b = append(append(t.paint.start(b, styleClass), "RST: "...), n.Reset.Sentence()...)
+		b = append(t.paint.start(b, styleClass), "RST"...)
+		if o.Packet == nil || o.Packet.Number != n.Packet { // said later than it came
+			b = appendPacket(append(b, ' '), n.Packet)
+		}
+		b = append(append(b, ": "...), n.Reset.Sentence()...)
 		return append(t.paint.end(b), '\n')
 	}
 	var k numbers

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -72,8 +73,12 @@ type LiveError struct {
 	Reason    string
 }
 
-// Error returns one line without a final period.
-func (e *LiveError) Error() string { return fmt.Sprintf("%s: %s", e.Interface, e.Reason) }
+// Error returns one line without a final period, in which nothing can steer a
+// terminal.
+func (e *LiveError) Error() string {
+	name := strconv.Quote(e.Interface)
+	return fmt.Sprintf("%s: %s", name[1:len(name)-1], e.Reason)
+}
 
 // device is an open interface.
 type device interface {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,15 +96,7 @@ func (o *liveOptions) addLiveFlags(c *cobra.Command) {
 }
 
 func completeInterfaces(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	list, err := capture.Devices()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	var names []string
-	for _, d := range list {
-		names = append(names, d.Name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return deviceNames(), cobra.ShellCompDirectiveNoFileComp
 }
 
 // run checks the flags, opens the interface, gives up rights, and watches.
@@ -128,6 +122,8 @@ func (o *liveOptions) run(ctx context.Context, expression string) error {
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
+	ctx, stop := o.untilHangUp(ctx)
+	defer stop()
 	src, err := o.capture(ctx, expression)
 	if err != nil {
 		return err
@@ -159,6 +155,16 @@ func (o *liveOptions) run(ctx context.Context, expression string) error {
 		return liveFailure(err)
 	}
 	return watch.outcome()
+}
+
+// untilHangUp returns a context that SIGHUP ends too, as when the terminal goes
+// away, so that the summary is written and the terminal restored. With -w that
+// signal begins another file, and under nohup it means nothing.
+func (o *liveOptions) untilHangUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	if o.write.file != "" || signal.Ignored(syscall.SIGHUP) {
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
 }
 
 // liveRun is a capture with all that looks at it.

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/tcpstate/tcpstate/analyzer/capture"
 )
@@ -11,7 +13,7 @@ import (
 func liveFailure(err error) error {
 	var wrong *capture.FilterError
 	if errors.As(err, &wrong) {
-		return &usageError{text: wrong.Error(), hint: "pcap-filter(7) has the syntax"}
+		return &usageError{text: wrong.Error(), hint: filterHint(wrong.Expr)}
 	}
 	if errors.Is(err, capture.ErrNoFilters) {
 		return &usageError{text: err.Error(), hint: libpcapHint}
@@ -37,6 +39,15 @@ func liveFailure(err error) error {
 	return e
 }
 
+// filterHint thinks of an interface that was named without -i.
+func filterHint(expression string) string {
+	first, _, _ := strings.Cut(expression, " ")
+	if slices.Contains(deviceNames(), first) {
+		return "did you mean -i " + first + "?"
+	}
+	return "pcap-filter(7) has the syntax"
+}
+
 const libpcapHint = "install libpcap's headers (libpcap-dev) and a C compiler, then: make build"
 
 // permissionHint says how to grant the rights to this very program.
@@ -49,14 +60,22 @@ func permissionHint() string {
 }
 
 func interfaceHint(name string) string {
-	var names []string
-	if list, err := capture.Devices(); err == nil {
-		for _, d := range list {
-			names = append(names, d.Name)
-		}
-	}
-	if near := suggest(name, names); near != "" {
+	if near := suggest(name, deviceNames()); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return "tcpstate interfaces lists them"
+}
+
+// deviceNames returns the names of all interfaces, none where they cannot be
+// listed.
+func deviceNames() []string {
+	list, err := capture.Devices()
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(list))
+	for i := range list {
+		names[i] = list[i].Name
+	}
+	return names
 }

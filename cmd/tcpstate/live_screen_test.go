@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -19,6 +18,19 @@ import (
 type terminal struct {
 	t    *testing.T
 	name string
+}
+
+// openTerminal starts a shell in a terminal, or skips the test.
+func openTerminal(t *testing.T) *terminal {
+	t.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		t.Skip("tmux is not installed")
+	}
+	m := &terminal{t: t, name: fmt.Sprintf("tcpstate-test-%d", os.Getpid())}
+	m.tmux("new-session", "-d", "-x", "80", "-y", "24", "env PS1='$ ' bash --norc --noprofile")
+	t.Cleanup(func() { _ = exec.Command("tmux", "-L", m.name, "kill-server").Run() }) // already ended at worst
+	m.await("$")
+	return m
 }
 
 func (m *terminal) tmux(args ...string) string {
@@ -32,13 +44,21 @@ func (m *terminal) tmux(args ...string) string {
 
 func (m *terminal) keys(keys ...string) { m.tmux(append([]string{"send-keys"}, keys...)...) }
 
-func (m *terminal) screen() string { return m.tmux("capture-pane", "-p") }
+func (m *terminal) screen(more ...string) string {
+	return m.tmux(append([]string{"capture-pane", "-p"}, more...)...)
+}
 
 // await returns the screen once it contains the words.
 func (m *terminal) await(words string) string {
 	m.t.Helper()
+	return m.awaitIn(words)
+}
+
+// awaitIn is await with more than the screen: what capture-pane takes.
+func (m *terminal) awaitIn(words string, more ...string) string {
+	m.t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		s := m.screen()
+		s := m.screen(more...)
 		if strings.Contains(s, words) {
 			return s
 		}
@@ -54,7 +74,7 @@ var volatile = []struct {
 	re *regexp.Regexp
 	by string
 }{
-	{regexp.MustCompile(`(?m)^(tcpstate live lo).*$`), "$1 HEAD"},
+	{regexp.MustCompile(`(?m)^((?:FROZEN  )?tcpstate live lo).*$`), "$1 HEAD"},
 	{regexp.MustCompile(`\d\d:\d\d:\d\d(\.\d+)?`), "TIME"},
 	{regexp.MustCompile(`(?m) +\d+s +(\S+) +[\d.]+(µs|ms|s)$`), " AGE $1 RTT"},
 	{regexp.MustCompile(`#\d+`), "#N"},
@@ -84,21 +104,13 @@ func (m *terminal) golden(name, screen string) {
 
 // screens drives the full-screen view by its keys.
 func screens(t *testing.T, program string) {
-	if _, err := exec.LookPath("tmux"); err != nil {
-		t.Skip("tmux is not installed")
-	}
 	// Without them the lines of a timeline have the same length in each run.
 	if err := os.WriteFile("/proc/sys/net/ipv4/tcp_timestamps", []byte("0"), 0o644); err != nil {
 		t.Skip("cannot switch TCP timestamps off:", err)
 	}
-	m := &terminal{t: t, name: fmt.Sprintf("tcpstate-test-%d", os.Getpid())}
-	m.tmux("new-session", "-d", "-x", "80", "-y", "24", "env PS1='$ ' bash --norc --noprofile")
-	t.Cleanup(func() { _ = exec.Command("tmux", "-L", m.name, "kill-server").Run() }) // already ended at worst
-	m.await("$")
-	terminalBefore := m.settings()
+	m := openTerminal(t)
 	m.keys("clear; "+program+" live -i lo --top", "Enter")
-	m.await("no findings so far")
-	time.Sleep(300 * time.Millisecond)
+	m.golden("first", m.await("no packets yet"))
 	l := listen(t)
 	for i := range 20 {
 		a, b := connectFrom(t, l, 40000+i)
@@ -121,6 +133,14 @@ func screens(t *testing.T, program string) {
 	m.golden("typing", m.await("filter: close-wait_"))
 	m.keys("Enter")
 	m.golden("filtered", m.await("[close-wait] 4 of 20"))
+	m.keys("/", "C-u")
+	m.keys("-l", "nosuch")
+	m.keys("Enter")
+	m.golden("nothing", m.await("no connection matches"))
+	m.keys("/", "C-u")
+	m.keys("-l", "close-wait")
+	m.keys("Enter")
+	m.await("[close-wait] 4 of 20")
 	m.keys("Enter")
 	timeline := m.await("esc back")
 	m.golden("timeline", timeline[strings.Index(timeline, "IP 127.0.0.1.999 >"):])
@@ -128,55 +148,7 @@ func screens(t *testing.T, program string) {
 	m.await("# CLIENT")
 
 	m.keys("C-c")
-	m.leaves(terminalBefore, "tcpstate: captured")
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		m.keys("clear; "+program+" live -i lo --top", "Enter")
-		m.await("no findings so far")
-		if err := syscall.Kill(child(t, program), sig); err != nil {
-			t.Fatal(err)
-		}
-		m.leaves(terminalBefore, "tcpstate: captured")
-	}
-}
-
-// settings returns what the terminal line is set to, and whether the other
-// screen is shown, in one line.
-func (m *terminal) settings() string {
-	m.t.Helper()
-	// Quoted so that the typed line is not taken for its answer.
-	m.keys(`clear; echo "set""tings:" $(stty -g) "e""nd"`, "Enter")
-	s := m.await(" end\n")
-	s = s[strings.Index(s, "settings: "):]
-	return s[:strings.Index(s, " end")] + m.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{pane_in_mode}")
-}
-
-// leaves checks that the view is gone, the summary stands there, and the
-// terminal is as it was.
-func (m *terminal) leaves(before, words string) {
-	m.t.Helper()
-	m.await(words)
-	if after := m.settings(); after != before {
-		m.t.Errorf("the terminal is left as %q, it was %q", after, before)
-	}
-}
-
-// child returns the process that runs the program.
-func child(t *testing.T, program string) int {
-	t.Helper()
-	links, err := filepath.Glob("/proc/[0-9]*/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range links {
-		var pid int
-		if target, err := os.Readlink(l); err == nil && target == program {
-			if _, err := fmt.Sscanf(l, "/proc/%d/exe", &pid); err == nil {
-				return pid
-			}
-		}
-	}
-	t.Fatal("the program does not run")
-	return 0
+	m.await("tcpstate: captured")
 }
 
 // connectFrom is connect with the client's port.

@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output inside the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tcpstate": main})
+	testscript.Main(m, map[string]func(){"tcpstate": main, "tcpstate-breaks": breaks})
 }
 
 // TestScripts runs testdata/script: each file is one behaviour of the command.

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"syscall"
+	"unicode"
 )
 
 // streams are all that a command has of the outside: results go to out,
@@ -24,13 +27,27 @@ type streams struct {
 // name, and are followed by a line of advice where there is any.
 
 // complain prints one line about a problem.
-func (s *streams) complain(text string) { fmt.Fprintln(s.err, "tcpstate: "+text) }
+func (s *streams) complain(text string) { fmt.Fprintln(s.err, "tcpstate: "+harmless(text)) }
 
 // say prints one line about what goes on.
 func (s *streams) say(text string) { s.complain(text) }
 
 // hint prints a line of advice.
-func (s *streams) hint(text string) { fmt.Fprintln(s.err, "hint: "+text) }
+func (s *streams) hint(text string) { fmt.Fprintln(s.err, "hint: "+harmless(text)) }
+
+// harmless replaces all but line breaks and tabs that could steer a terminal:
+// names of files and interfaces and what libraries say of them have anything.
+func harmless(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+	}
+	return b.String()
+}
 
 // finish reports the error that ended a command, if any, and returns its exit
 // code.

@@ -190,6 +190,7 @@ func (b *Board) note(n *analyzer.Note) {
 	case analyzer.StepNote, analyzer.ProvisionalNote:
 		b.counts.step(&n.Step)
 		b.move(n.Conn, n.Step.Side, n.Step.To)
+		b.refused(n)
 	case analyzer.ConfirmedNote, analyzer.WithdrawnNote, analyzer.MarkNote, analyzer.ResetNote:
 	}
 }
@@ -207,6 +208,16 @@ func (b *Board) move(conn uint32, side statemachine.Side, to statemachine.State)
 		b.tally[side][c.States[side]]--
 		c.States[side] = to
 		b.tally[side][to]++
+	}
+}
+
+// refused puts the end that answers a SYN with RST into CLOSED: one that
+// listens does not (RFC 9293 §3.10.7.1 and 3.10.7.2).
+func (b *Board) refused(n *analyzer.Note) {
+	peer := n.Step.Side.Peer()
+	c := b.conns[n.Conn]
+	if c != nil && n.Step.Event == statemachine.RecvRST && n.Step.From == statemachine.SynSent && c.States[peer] == statemachine.Unknown {
+		b.move(n.Conn, peer, statemachine.Closed)
 	}
 }
 

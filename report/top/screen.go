@@ -78,7 +78,7 @@ func (m *model) head() string {
 	s := fmt.Sprintf("tcpstate live %s  %s  %d packets, %.0f/s  dropped %d", plain(m.status.Interface),
 		clock(m.status.Elapsed), m.status.Packets, m.rate, m.status.Kernel+m.status.Device)
 	if m.frozen {
-		s += "  FROZEN"
+		s = "FROZEN  " + s
 	}
 	return m.styled(styleHead, m.cut(s))
 }
@@ -174,7 +174,7 @@ func (m *model) table() []string {
 	m.top = max(min(m.top, len(m.rows)-height), 0)
 	for i := range height {
 		if m.top+i >= len(m.rows) {
-			lines = append(lines, "")
+			lines = append(lines, m.vacant(i))
 			continue
 		}
 		c := &m.rows[m.top+i]
@@ -191,6 +191,20 @@ func (m *model) table() []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// vacant returns the line of a row without a connection. The first of an empty
+// table says why it is empty.
+func (m *model) vacant(row int) string {
+	switch {
+	case len(m.rows) > 0 || row > 0:
+		return ""
+	case m.summary.Live > 0:
+		return "no connection matches the filter"
+	case m.status.Packets > 0:
+		return "no TCP connection yet"
+	}
+	return "no packets yet"
 }
 
 // shortStates are the states in at most eight columns.
@@ -259,9 +273,9 @@ func (m *model) keys() string {
 	if m.mode == typing {
 		return "filter: " + m.input + "_   (enter applies, esc leaves)"
 	}
-	s := fmt.Sprintf("q quit  s sort:%s  r reverse  / filter  f freeze  enter timeline", sortNames[m.sort])
+	s := fmt.Sprintf("↑↓ enter timeline  s sort:%s  r reverse  / filter  f freeze  q quit", sortNames[m.sort])
 	if m.filter != "" {
-		s = fmt.Sprintf("[%s] %d of %d  q quit  s sort  r reverse  / filter  f freeze  enter", m.filter, m.matched, m.summary.Live)
+		s = fmt.Sprintf("[%s] %d of %d  ↑↓ enter timeline  / filter  s sort  q quit", m.filter, m.matched, m.summary.Live)
 	}
 	return s
 }
@@ -271,7 +285,7 @@ func (m *model) timeline() []string {
 	c := &m.conn
 	head := fmt.Sprintf("[%d] %s > %s  client %s, server %s", c.ID, c.Ends[0], c.Ends[1], c.States[0], c.States[1])
 	if m.frozen {
-		head += "  FROZEN"
+		head = "FROZEN  " + head
 	}
 	lines := []string{m.styled(styleTitle, m.fit(head))}
 	all, page := m.wrapped(), max(m.height-3, 1)
