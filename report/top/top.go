@@ -73,6 +73,7 @@ type model struct {
 	rows    []board.Conn
 	matched int // connections that the filter takes
 	frozen  bool
+	held    []board.Conn // all there were when the screen was frozen
 
 	sort     sortKey
 	reversed bool
@@ -136,12 +137,27 @@ func (m *model) update() {
 		m.rate = float64(m.status.Packets-before.Packets) / d.Seconds()
 	}
 	m.summary = m.opt.Board.Snapshot(shownFindings)
-	m.rows = m.opt.Board.Conns(m.rows[:0], m.takes)
-	m.matched = len(m.rows)
-	m.order()
+	m.choose()
 	if m.mode == reading {
 		m.read()
 	}
+}
+
+// choose fills the table with what the filter takes: of the connections as
+// they are, or as they were when the screen was frozen.
+func (m *model) choose() {
+	if !m.frozen {
+		m.rows = m.opt.Board.Conns(m.rows[:0], m.takes)
+	} else {
+		m.rows = m.rows[:0]
+		for i := range m.held {
+			if m.takes(&m.held[i]) {
+				m.rows = append(m.rows, m.held[i])
+			}
+		}
+	}
+	m.matched = len(m.rows)
+	m.order()
 }
 
 // read fetches the lines of the connection that is open. One that has ended
@@ -208,10 +224,11 @@ func (m *model) browsingKey(k string) tea.Cmd {
 }
 
 func (m *model) freeze() {
-	m.frozen = !m.frozen
-	if !m.frozen {
-		m.update()
+	m.frozen, m.held = !m.frozen, nil
+	if m.frozen {
+		m.held = m.opt.Board.Conns(nil, func(*board.Conn) bool { return true })
 	}
+	m.update()
 }
 
 func (m *model) readingKey(k string) tea.Cmd {
@@ -249,7 +266,7 @@ func (m *model) typed(k tea.KeyPressMsg) {
 	switch k.String() {
 	case "enter":
 		m.filter, m.mode = m.input, browsing
-		m.update()
+		m.choose()
 	case "esc":
 		m.mode = browsing
 	case "backspace":

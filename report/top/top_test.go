@@ -122,6 +122,18 @@ func TestFrozen(t *testing.T) {
 	if m.screen() != before {
 		t.Error("a frozen screen moved")
 	}
+	press(m, "/", "10.0.0", "enter")
+	if m.matched != 0 {
+		t.Error("the filter of a frozen screen finds what came later")
+	}
+	press(m, "/")
+	for range 10 {
+		press(m, "backspace")
+	}
+	press(m, "enter")
+	if m.screen() != before {
+		t.Error("a frozen screen did not come back")
+	}
 	press(m, "f")
 	if len(m.rows) != 145 {
 		t.Errorf("%d rows once it goes on", len(m.rows))
