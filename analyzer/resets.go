@@ -17,6 +17,7 @@ const (
 	ReasonNoConnection             // it has forgotten the connection (RFC 9293 §3.10.7.1)
 	ReasonClosed                   // its application has closed for good, and something still came
 	ReasonResetBefore              // it reset the connection before, and something still came
+	ReasonWasReset                 // it had been reset by its peer, and something sent before that came late
 	ReasonUnread                   // its application closed with octets unread (RFC 9293 §3.6.1, RFC 2525 §2.17), or aborted
 	ReasonAbort                    // its application aborted: SO_LINGER 0 and the like (RFC 9293 §3.10.5)
 	ReasonGaveUp                   // nothing answered its repetitions any more: user time-out, keep-alive (RFC 9293 §3.8.3, §3.8.4)
@@ -27,7 +28,7 @@ const (
 
 var reasonNames = [NumReasons]string{
 	"unknown", "refused", "no-attempt", "wrong-syn-ack", "abandoned", "not-taken", "opening-anew", "no-connection", "closed",
-	"reset-before", "unread-data", "abort", "gave-up", "injected",
+	"reset-before", "was-reset", "unread-data", "abort", "gave-up", "injected",
 }
 
 // String returns the stable name.
@@ -145,6 +146,9 @@ func (t *tracker) settleReset(f *flow, r *statemachine.Reset) {
 	if r.Disowns && spoke {
 		v.Reason, v.By = ReasonInjected, r.Answer
 	}
+	if d.endedBy(&v) && (v.Reason == ReasonNoConnection || v.Reason == ReasonUnknown) {
+		v.Reason, v.By = ReasonWasReset, d.reset.At.Packet
+	}
 	finding := func(code statemachine.Code, at statemachine.Moment, by uint64, a, b int64) {
 		t.finding(f, statemachine.Finding{At: at, By: by, A: a, B: b, Side: v.Side, Code: code})
 	}
@@ -162,12 +166,29 @@ func (t *tracker) settleReset(f *flow, r *statemachine.Reset) {
 			})
 		}
 	}
-	// The reset that counts is the first that was taken.
-	if d.reset.At.Packet == 0 || d.reset.Outcome != statemachine.ResetTaken {
-		d.reset = v
-	}
+	d.count(&v)
 	t.sayReset(f, &v)
 	t.sayLateData(f, d)
+}
+
+// endedBy reports that the sender of v had taken a reset of its peer before.
+func (d *details) endedBy(v *ResetVerdict) bool {
+	r := &d.reset
+	return r.Outcome == statemachine.ResetTaken && r.Side != v.Side && r.At.Packet != 0 && r.At.Packet < v.At.Packet
+}
+
+// count keeps the reset that ended the connection: the first that was taken.
+// Where that one only answers what came after one that was not, its sender had
+// gone for the first one's reason.
+func (d *details) count(v *ResetVerdict) {
+	old := d.reset
+	if old.At.Packet != 0 && old.Outcome == statemachine.ResetTaken {
+		return
+	}
+	d.reset = *v
+	if old.At.Packet != 0 && old.Side == v.Side && v.Reason == ReasonResetBefore {
+		d.reset.Reason, d.reset.By, d.reset.Tries = old.Reason, old.By, old.Tries
+	}
 }
 
 // sayLateData reports payload behind a RST that was taken.

@@ -34,6 +34,9 @@ func (v *ResetVerdict) duty() string {
 	case statemachine.FitWrongACK:
 		return "it does not acknowledge the SYN: the " + y + " must drop it"
 	case statemachine.FitNobody:
+		if v.Sure == statemachine.Presumed {
+			return "the " + y + " presumably had no connection any more that it could end"
+		}
 		return "the " + y + " has no connection that it could end"
 	case statemachine.FitUnknown:
 	}
@@ -84,6 +87,8 @@ func (v *ResetVerdict) Why() string {
 		return fmt.Sprintf("the %s's application had closed for good when #%d came", x, v.By)
 	case ReasonResetBefore:
 		return fmt.Sprintf("the %s had reset the connection before when #%d came", x, v.By)
+	case ReasonWasReset:
+		return fmt.Sprintf("the %s had taken the reset #%d when something sent before it came", x, v.By)
 	case ReasonUnread:
 		return fmt.Sprintf("the %s's application closed without reading all (perhaps #%d), or aborted", x, v.By)
 	case ReasonAbort:

@@ -315,6 +315,9 @@ func (t *tracker) feed(f *flow, at statemachine.Moment, side statemachine.Side, 
 func (t *tracker) feedFacts(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
 	d := t.details.at(f.details)
 	if seg.Flags&(statemachine.SYN|statemachine.RST) == statemachine.RST {
+		if t.analyses.at(f.analysis).Lacks(side, seg.Seq) {
+			t.conns.at(f.conn).Lacks()
+		}
 		t.noteReset(f, d, at, side, seg)
 		t.join(f, at, side, crowdReset, seg)
 	}

@@ -74,15 +74,33 @@ func (r *resolution) arrivalsOfRST(y Side) {
 				taken = false
 			}
 		}
-		if taken && !r.log[i].is(unheard) {
+		switch j := r.spokeAsClosed(y, i); {
+		case !taken:
+		case j >= 0:
+			r.add(max(i, r.lastOf(y, j))+1, i, orderRST, RecvRST, -1)
+		case !r.log[i].is(unheard):
 			r.add(len(r.log), i, orderRST, RecvRST, -1)
 		}
 	}
 }
 
-// answersAsClosed returns y's first segment behind entry i when it is a bare
-// RST at the number that a segment behind entry i acknowledges, and y has sent
-// no FIN; -1 otherwise.
+// spokeAsClosed returns the first bare RST of y that left after the RST at i can
+// have arrived and takes its number from an ACK: y had no connection then (RFC
+// 9293 §3.10.7.1), presumably because of that RST, which overtook what y
+// answers. It is -1 when there is none.
+func (r *resolution) spokeAsClosed(y Side, i int) int {
+	for j := i + 1; j < len(r.log); j++ {
+		o := &r.log[j]
+		if r.from(y, j) && o.isRST() && !o.flags.Has(ACK) && o.at.Time-r.log[i].at.Time >= r.soonest(y) && r.answersACK(y, j) {
+			return j
+		}
+	}
+	return -1
+}
+
+// answersAsClosed returns y's first segment behind entry i, but for what may
+// have crossed it, when it is a bare RST at the number that a segment behind
+// entry i acknowledges, and y has sent no FIN; -1 otherwise.
 func (r *resolution) answersAsClosed(y Side, i int) int {
 	if _, first, _ := r.fin(y); first >= 0 || r.c.ends[y].is(hasFIN) {
 		return -1
@@ -97,7 +115,9 @@ func (r *resolution) answersAsClosed(y Side, i int) int {
 				return j
 			}
 		}
-		return -1
+		if o.isRST() || o.at.Time > r.log[i].at.Time+r.grace(y) {
+			return -1
+		}
 	}
 	return -1
 }
@@ -156,6 +176,12 @@ func (r *resolution) acceptsRST(y Side, i, pos int) bool {
 	}
 	if !me.is(hasACK) {
 		return true
+	}
+	if r.unseenExact(y, i) {
+		return true
+	}
+	if r.stillShort(y, i) >= 0 || r.lacking(y, i) {
+		return false
 	}
 	low, ok := r.ackedBefore(y, pos)
 	if !ok {

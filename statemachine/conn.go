@@ -31,6 +31,7 @@ const (
 	fastOpen                         // a SYN-ACK acknowledged data of the SYN (RFC 7413)
 	bothOpened                       // both ends sent a SYN of their own accord
 	finished                         // Finish was called
+	lacksSome                        // see Lacks
 )
 
 // end is what is known of one endpoint: settled state, and the numbers of
@@ -75,6 +76,7 @@ const (
 	hasLast                        // lastSeq to lastFl
 	bareSYN                        // it sent a SYN without ACK
 	fromMiddle                     // its first segment was no SYN
+	sacks                          // it tells what it has by SACK (RFC 2018 §2)
 )
 
 func (e *end) is(b endBits) bool { return e.has&b == b }
@@ -121,6 +123,11 @@ func (c *Conn) Closing() bool {
 	}
 	return false
 }
+
+// Lacks tells c that the segment observed next is a RST and that numbers below
+// its own, which the peer has not acknowledged, never passed the tap; see
+// Analysis.Lacks.
+func (c *Conn) Lacks() { c.flags |= lacksSome }
 
 // Observe feeds the next captured segment of c, sent by side. Steps and
 // Findings then hold what it settled.

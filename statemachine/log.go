@@ -36,6 +36,8 @@ const (
 	unheard                          // a RST whose sender had repeated itself at least twice without an answer
 	quotes                           // no segment but an ICMP error about the SYN of its sender's peer; void
 	acksUnsent                       // acknowledges more than the capture shows as sent
+
+	behindHole = dsack // of a RST: numbers of its sender below it never passed the tap
 )
 
 func (e *entry) side() Side {

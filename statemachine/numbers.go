@@ -145,6 +145,7 @@ func (c *Conn) enter(at Moment, side Side, seg *Segment) entry {
 	if o := &seg.Options; o.Has(OptSACK) && o.NSACK > 0 {
 		e.lo, e.hi = o.SACK[0].Left, o.SACK[0].Right
 		e.bits |= hasSACK
+		x.has |= sacks
 		if e.lo.Less(seg.Ack) || o.NSACK > 1 && o.SACK[1].Left.LessEq(e.lo) && e.hi.LessEq(o.SACK[1].Right) {
 			e.bits |= dsack // RFC 2883 §4
 		}
@@ -208,6 +209,11 @@ func (c *Conn) noteEntry(at Moment, side Side, seg *Segment, e *entry) entryBits
 	if seg.Flags.Has(RST) {
 		c.flags |= sawRST
 		e.lo, e.hi = y.ack, y.right
+		e.bits &^= behindHole
+		if c.flags&lacksSome != 0 {
+			e.bits |= behindHole
+			c.flags &^= lacksSome
+		}
 		if x.asks >= 2 {
 			e.bits |= unheard
 		}
@@ -235,6 +241,9 @@ func (c *Conn) noteSYN(x, y *end, seg *Segment) {
 	}
 	x.iss = seg.Seq
 	x.has |= hasISS
+	if seg.Options.Has(OptSACKPerm) {
+		x.has |= sacks
+	}
 	if seg.Options.Has(OptWScale) {
 		x.wscale = seg.Options.WScale
 		x.has |= hasScale

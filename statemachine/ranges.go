@@ -129,6 +129,18 @@ func (a *Analysis) holeAt(side Side, from, to Seq) *hole {
 	return nil
 }
 
+// Lacks reports that numbers of side below end, not acknowledged by its peer,
+// never passed the tap.
+func (a *Analysis) Lacks(side Side, end Seq) bool {
+	x := &a.flows[side]
+	for i := range a.holes {
+		if h := &a.holes[i]; h.from != h.to && h.side == side && h.know&holeACK == 0 && h.from.Less(end) && x.una.Less(h.to) {
+			return true
+		}
+	}
+	return false
+}
+
 // fill takes [from, to) out of the holes of side and returns how many octets
 // were missing till now.
 func (a *Analysis) fill(side Side, from, to Seq) Size {

@@ -12,7 +12,7 @@ type Reset struct {
 	State   State  // of its receiver before it; meaningful with ResetTaken
 	Fit     ResetFit
 	Outcome ResetOutcome
-	Sure    Certainty // of ResetTaken
+	Sure    Certainty // of ResetTaken, and of ResetDropped that the connection had ended; Uncertain where there was none
 	Disowns bool      // its sender went on as if it had not sent it, or cannot have got that far
 }
 
@@ -90,39 +90,6 @@ func (m *Machine) noteRST(r *resolution, i int) {
 	m.resets = append(m.resets, v)
 }
 
-// fit compares the RST at i with what its receiver would take.
-func (r *resolution) fit(i int) ResetFit {
-	e := &r.log[i]
-	me := &r.ends[e.side().Peer()]
-	state := r.stateAt(e.side().Peer(), e.at.Packet)
-	switch {
-	case state == SynSent && me.is(hasISS):
-		if e.flags.Has(ACK) && me.iss.Less(e.ack) && e.ack.LessEq(me.nxt) {
-			return FitHandshake
-		}
-		return FitWrongACK
-	case !me.is(hasACK) || e.lo == 0 && e.hi == 0:
-		if me.is(hasISS) && e.flags.Has(ACK) && e.ack == me.iss.Add(1) {
-			return FitHandshake
-		}
-		return FitUnknown
-	case state == Listen || state == Closed:
-		return FitNobody
-	}
-	return e.fit()
-}
-
-// fit compares a RST with the window of its receiver when it was captured.
-func (e *entry) fit() ResetFit {
-	switch {
-	case e.seq != e.lo && !e.seq.In(e.lo, e.hi.Sub(e.lo)):
-		return FitOutside
-	case e.maxEnd.Less(e.seq):
-		return FitInexact
-	}
-	return FitExact
-}
-
 // outcome finds out what the receiver of the RST at i did.
 func (r *resolution) outcome(i int, v *Reset) {
 	e := &r.log[i]
@@ -131,6 +98,9 @@ func (r *resolution) outcome(i int, v *Reset) {
 		s := &r.steps[k]
 		if s.Cause.Packet == e.at.Packet && s.Event == RecvRST {
 			v.Outcome, v.Sure, v.State = ResetTaken, s.Certainty, s.From
+			if r.anotherRST(i, s.Proof) {
+				v.Sure = min(v.Sure, Presumed) // one of them was taken
+			}
 			return
 		}
 	}
@@ -138,27 +108,24 @@ func (r *resolution) outcome(i int, v *Reset) {
 		v.Outcome, v.Answer = ResetChallenged, r.log[j].at.Packet
 		return
 	}
-	if j := r.wentOn(y, i); j >= 0 {
+	if j := r.wentOn(y, i); j >= 0 && !r.refusesForeign(i) {
 		v.Outcome, v.Answer = ResetIgnored, r.log[j].at.Packet
 		return
 	}
 	if v.Fit == FitNobody {
-		v.Outcome = ResetDropped
+		v.Outcome, v.Sure = ResetDropped, r.endedBefore(y, i)
 	}
 }
 
-// challenged returns the pure ACK with which y answered the RST at i, asking
-// for what it had asked for before; -1 when there is none.
-func (r *resolution) challenged(y Side, i int) int {
-	for j := i + 1; j < len(r.log); j++ {
-		if e := &r.log[j]; r.from(y, j) {
-			if e.plain() && !e.is(payload) && e.ack == r.log[i].lo {
-				return j
-			}
-			return -1
+// anotherRST reports a further RST of the same sender between entry i and the
+// packet.
+func (r *resolution) anotherRST(i int, packet uint64) bool {
+	for k := i + 1; k < len(r.log) && r.log[k].at.Packet < packet; k++ {
+		if o := &r.log[k]; o.isRST() && o.live() && o.side() == r.log[i].side() {
+			return true
 		}
 	}
-	return -1
+	return false
 }
 
 // wentOn returns the first ordinary segment that y sent long after entry i, or

@@ -162,5 +162,7 @@ func (r *Reset) said() string { return string(r.Got) }
 
 // String prints both words.
 func (r *Reset) String() string {
-	return fmt.Sprintf("%s %s-tap RST to the %s, packet %d: the kernel's word is %s, ours %s", r.Scenario, r.Tap, r.Side, r.Packet, r.Want, r.Got)
+	v := &r.Verdict
+	return fmt.Sprintf("%s %s-tap RST to the %s %s from %s, packet %d: the kernel's word is %s, ours %s, sure %v (%s, %s %s in %s, %s)", r.Scenario, r.Tap, r.Side,
+		r.Addr, r.Peer, r.Packet, r.Want, r.Got, r.Sure, v.Fit, v.Outcome, v.Sure, v.State, v.Reason)
 }

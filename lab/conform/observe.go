@@ -28,7 +28,8 @@ type sight struct {
 	numbered map[uint64]int // index of packets by packet number
 	tuple    map[key][]int  // indices of the packets of both ends, by either
 	steps    map[key][]statemachine.Step
-	findings map[uint64][]statemachine.Code // by packet number
+	findings map[uint64][]statemachine.Code   // by packet number
+	resets   map[uint64]analyzer.ResetVerdict // by packet number
 }
 
 // observe runs the program's own analysis over a capture.
@@ -38,6 +39,7 @@ func observe(path string) (*sight, error) {
 		tuple:    map[key][]int{},
 		steps:    map[key][]statemachine.Step{},
 		findings: map[uint64][]statemachine.Code{},
+		resets:   map[uint64]analyzer.ResetVerdict{},
 	}
 	open := func() (analyzer.Source, error) { return capture.Open(path) }
 	err := analyzer.Run(context.Background(), analyzer.Options{Wants: analyzer.WantNotes | analyzer.WantPackets}, open, s)
@@ -63,6 +65,8 @@ func (s *sight) Packet(o *analyzer.Observation) error {
 			s.steps[k] = append(s.steps[k], n.Step)
 		case analyzer.FindingNote:
 			s.findings[n.Packet] = append(s.findings[n.Packet], n.Finding.Code)
+		case analyzer.ResetNote:
+			s.resets[n.Packet] = n.Reset
 		}
 	}
 	return nil

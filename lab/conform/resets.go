@@ -1,8 +1,7 @@
 package conform
 
 import (
-	"slices"
-
+	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/lab/truth"
 	"github.com/tcpstate/tcpstate/statemachine"
 )
@@ -16,6 +15,11 @@ const (
 	Taken      ResetWord = "taken"
 	Challenged ResetWord = "challenged"
 	Ignored    ResetWord = "ignored"
+	// NotTaken: the connection went on; whether a challenge ACK left does not
+	// show at the tap.
+	NotTaken ResetWord = "not taken"
+	// Unsaid: the program says that the capture does not tell.
+	Unsaid ResetWord = "unknown"
 )
 
 // noSocket is the kernel's word for a RST that met no connection. A capture
@@ -30,10 +34,20 @@ type Reset struct {
 	Side      string
 	Packet    uint64 // at the tap
 	Want, Got ResetWord
+	// Verdict is all that the program says of it.
+	Verdict analyzer.ResetVerdict
+	// Addr is the receiver, Peer the sender.
+	Addr, Peer string
 	// Sure tells that the program's word is more than presumed.
 	Sure bool
 	// Listed tells that an Exception names the disagreement.
 	Listed bool
+}
+
+// Open reports that the program leaves open what the kernel did, and says
+// nothing false.
+func (r *Reset) Open() bool {
+	return r.Got == Unsaid || r.Got == NotTaken && r.Want != Taken
 }
 
 // resets compares the RSTs that reached the end and passed the tap. own is the
@@ -57,6 +71,7 @@ func resets(base Reset, e *truth.Endpoint, peer string, tap, own *sight, way, ar
 			continue
 		}
 		w := base
+		w.Addr, w.Peer = e.Addr, peer
 		w.Want = ResetWord(r.Verdict)
 		if r.Verdict == noSocket {
 			w.Want = Ignored
@@ -70,6 +85,7 @@ func resets(base Reset, e *truth.Endpoint, peer string, tap, own *sight, way, ar
 		if w.Packet == 0 {
 			continue // forged behind this tap, or a copy made behind it
 		}
+		w.Verdict = tap.resets[w.Packet]
 		w.Got, w.Sure = tap.wordOf(w.Packet, key{e.Addr, peer})
 		out = append(out, w)
 	}
@@ -83,12 +99,18 @@ func (s *sight) wordOf(number uint64, me key) (ResetWord, bool) {
 			return Taken, st.Certainty >= statemachine.Proven
 		}
 	}
-	f := s.findings[number]
+	v, ok := s.resets[number]
 	switch {
-	case slices.Contains(f, statemachine.RSTInexact):
+	case !ok:
+		return Unsaid, false
+	case v.Outcome == statemachine.ResetTaken:
+		return Taken, v.Sure >= statemachine.Proven
+	case v.Outcome == statemachine.ResetChallenged:
 		return Challenged, true
-	case slices.Contains(f, statemachine.RSTOutOfWindow), slices.Contains(f, statemachine.RSTIgnored):
-		return Ignored, true
+	case v.Fit == statemachine.FitOutside, v.Fit == statemachine.FitWrongACK, v.Fit == statemachine.FitNobody:
+		return Ignored, v.Fit != statemachine.FitNobody || v.Sure != statemachine.Presumed
+	case v.Outcome == statemachine.ResetIgnored:
+		return NotTaken, true
 	}
-	return Ignored, false
+	return Unsaid, false
 }

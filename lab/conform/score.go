@@ -22,8 +22,10 @@ type Cell struct {
 	// Ours and Tshark are about retransmissions.
 	Ours, Tshark Named
 	// Resets are the RSTs that reached an end; ResetsRight of them were
-	// judged as the kernel judged them.
-	Resets, ResetsRight, ResetsListed int
+	// judged as the kernel judged them; ResetsOpen are those of which the
+	// program says that the capture does not tell, or only that they were not
+	// taken, where that is so; of ResetsPresumed it presumes something else.
+	Resets, ResetsRight, ResetsOpen, ResetsPresumed, ResetsListed int
 }
 
 // Named sums up one reader's retransmissions.
@@ -132,10 +134,15 @@ func (c *Cell) states(r *Result) {
 
 func (c *Cell) resets(r *Reset) {
 	c.Resets++
-	if r.Want == r.Got {
+	switch {
+	case r.Want == r.Got:
 		c.ResetsRight++
-	} else if r.Listed {
+	case r.Listed:
 		c.ResetsListed++
+	case r.Open():
+		c.ResetsOpen++
+	case !r.Sure:
+		c.ResetsPresumed++
 	}
 }
 
@@ -167,14 +174,14 @@ func (s *Score) sums(fn func(name string, v View, c *Cell)) {
 
 func (s *Score) writeStates(w io.Writer) {
 	t := table(w)
-	fmt.Fprintln(t, "| recordings\t| tap\t| sequences\t| right\t| %\t| right but for unshown steps\t| %\t| other wrong, listed\t| other wrong, not listed\t| false sure states\t| of listed ones\t| resets\t| judged right\t| listed\t|")
-	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	fmt.Fprintln(t, "| recordings\t| tap\t| sequences\t| right\t| %\t| right but for unshown steps\t| %\t| other wrong, listed\t| other wrong, not listed\t| false sure states\t| of listed ones\t| resets\t| judged right\t| left open\t| presumed otherwise\t| listed\t|")
+	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
 	s.sums(func(name string, v View, c *Cell) {
 		wrong := c.Sequences - c.Right - c.Unshown
 		listed := min(c.Listed, wrong)
-		fmt.Fprintf(t, "| %s\t| %s\t| %d\t| %d\t| %.2f\t| %d\t| %.2f\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t|\n", name, v, c.Sequences,
+		fmt.Fprintf(t, "| %s\t| %s\t| %d\t| %d\t| %.2f\t| %d\t| %.2f\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t|\n", name, v, c.Sequences,
 			c.Right, percent(c.Right, c.Sequences), c.Right+c.Unshown, percent(c.Right+c.Unshown, c.Sequences),
-			listed, wrong-listed, c.False, c.FalseListed, c.Resets, c.ResetsRight, c.ResetsListed)
+			listed, wrong-listed, c.False, c.FalseListed, c.Resets, c.ResetsRight, c.ResetsOpen, c.ResetsPresumed, c.ResetsListed)
 	})
 	t.Flush()
 	fmt.Fprintln(w)

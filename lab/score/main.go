@@ -154,6 +154,11 @@ func (o *options) compare(w io.Writer, tshark *conform.Tshark) (bad int, err err
 					fmt.Fprintln(o.log, r)
 				}
 			}
+			for i := range rep.Resets {
+				if r := &rep.Resets[i]; r.Want != r.Got {
+					fmt.Fprintln(o.log, r)
+				}
+			}
 		}
 		reports = append(reports, rep)
 	}
