@@ -18,6 +18,7 @@ type trouble struct {
 	copies [12]copied
 	resets [3]pendingReset
 	late   lateData
+	lost   uint64 // the packet that was last said to be lost behind the tap
 	gap    uint8 // slot that is overwritten next
 	copied uint8
 	reset  uint8
@@ -37,10 +38,12 @@ type gap struct {
 type copied struct {
 	packet, by uint64 // the earlier copy, 0 for none; the later one
 	at         statemachine.Time
-	end        statemachine.Seq
-	tsval      uint32 // of the later copy
+	end        statemachine.Seq // of what the earlier one has of the later
+	tsval      uint32           // of the later copy
 	stamped    bool
 	asked      bool // the peer's duplicate ACKs or SACK asked for it
+	part       bool // the later one goes beyond end
+	early      bool // a FIN sooner than any timer: it went along with an ACK, and tells of no loss
 	side       statemachine.Side
 }
 
@@ -54,6 +57,10 @@ type lateData struct {
 // reorderTime is how long the capture may deliver a segment behind the ACK that
 // covers it, where it has several queues.
 const reorderTime statemachine.Time = 50e6
+
+// soonestTimeout is a little below the shortest retransmission time-out of the
+// common stacks, Linux's 200 ms (RFC 6298 §2.4 asks for 1 s).
+const soonestTimeout statemachine.Time = 180e6
 
 // troubled returns the trouble of d, making it when there was none.
 func (t *tracker) troubled(d *details) *trouble {
@@ -72,15 +79,16 @@ func (t *tracker) hindsight(f *flow, d *details, at statemachine.Moment, side st
 	if r.Marks&(statemachine.GapBefore|statemachine.ACKsUnseen) != 0 && r.Gap > 0 {
 		t.openGap(d, at, side, seg, r)
 	}
-	if r.Class == statemachine.Retransmission && r.Repeats != 0 && r.Marks&statemachine.Spurious == 0 {
+	if r.Class == statemachine.Retransmission && r.Repeats != 0 && r.Marks&statemachine.Spurious == 0 && r.Hints&statemachine.DataRefused == 0 {
 		tr := t.troubled(d)
 		if old := &tr.copies[tr.copied]; old.packet != 0 && old.asked {
 			t.lost(f, d, old) // the peer had asked for it
 		}
 		tr.copies[tr.copied] = copied{
-			packet: r.Repeats, by: at.Packet, at: at.Time, end: seg.End(), side: side,
+			packet: r.Repeats, by: at.Packet, at: at.Time, end: r.To, side: side,
 			tsval: seg.Options.TSVal, stamped: seg.Options.Has(statemachine.OptTimestamp),
-			asked: r.Kind == statemachine.KindFast,
+			asked: r.Kind == statemachine.KindFast, part: r.To != seg.End(),
+			early: r.Kind == statemachine.KindFIN && r.Since < soonestTimeout,
 		}
 		tr.copied = (tr.copied + 1) % uint8(len(tr.copies))
 		d.watch |= unsettled
@@ -113,7 +121,7 @@ func (t *tracker) settleMarks(f *flow, d *details, at statemachine.Moment, side 
 	for i := range tr.copies {
 		if c := &tr.copies[i]; c.packet != 0 {
 			if c.side != side && seg.Flags.Has(statemachine.ACK) && !seg.Flags.Has(statemachine.RST) {
-				t.settleCopy(f, d, c, at, seg)
+				t.settleCopy(f, d, c, at, seg, r.Class)
 			}
 			open = open || c.packet != 0
 		}
@@ -137,7 +145,10 @@ func (t *tracker) settleGap(f *flow, d *details, g *gap, at statemachine.Moment,
 			d.losses[side].BeforeTap++
 			t.mark(f, g.packet, side, Mark{statemachine.LostBeforeTap, at.Packet})
 		}
-		g.packet = 0 // or it only came late
+		if r.Class == statemachine.OutOfOrder && !g.acked {
+			t.mark(f, g.packet, side, Mark{statemachine.GapBefore, at.Packet})
+		}
+		g.packet = 0
 		return
 	}
 	if !g.acked && seg.Flags&(statemachine.ACK|statemachine.RST) == statemachine.ACK && g.to.LessEq(seg.Ack) {
@@ -161,8 +172,9 @@ func (t *tracker) missed(f *flow, d *details, g *gap) {
 
 // settleCopy settles a copy that the peer acknowledges: whether the earlier one
 // had arrived shows in a DSACK (RFC 2883 §4), in the timestamp that the ACK
-// echoes (RFC 3522 §3.2), or in an ACK too early for the later one.
-func (t *tracker) settleCopy(f *flow, d *details, c *copied, at statemachine.Moment, seg *statemachine.Segment) {
+// echoes (RFC 3522 §3.2), in an ACK too early for the later one, or, of a FIN,
+// in an ACK for each of the two (RFC 9293 §3.10.7.4, TIME-WAIT).
+func (t *tracker) settleCopy(f *flow, d *details, c *copied, at statemachine.Moment, seg *statemachine.Segment, class statemachine.Class) {
 	o := &seg.Options
 	twice := o.Has(statemachine.OptSACK) && o.NSACK > 0 && o.SACK[0].Left.Less(c.end) && c.end.LessEq(o.SACK[0].Right) && o.SACK[0].Right.LessEq(seg.Ack)
 	if !twice && seg.Ack.Less(c.end) {
@@ -175,9 +187,16 @@ func (t *tracker) settleCopy(f *flow, d *details, c *copied, at statemachine.Mom
 	if trip := t.analyses.at(f.analysis).MinRTT(c.side); !twice && trip > 0 && at.Time-c.at < trip/2 {
 		arrived = true
 	}
-	if arrived && !c.asked || twice {
+	if class == statemachine.TimeWaitACK {
+		arrived = true
+	}
+	switch {
+	case arrived && c.part: // what it has besides may have been missing
+	case arrived && !c.asked || twice:
 		t.mark(f, c.by, c.side, Mark{statemachine.Spurious, at.Packet})
-	} else if !arrived {
+	case !arrived && c.early:
+		return // the ACK of the other copy may follow
+	case !arrived:
 		t.lost(f, d, c)
 	}
 	c.packet = 0
@@ -185,6 +204,11 @@ func (t *tracker) settleCopy(f *flow, d *details, c *copied, at statemachine.Mom
 
 // lost settles a segment that was lost behind the tap.
 func (t *tracker) lost(f *flow, d *details, c *copied) {
+	tr := t.troubles.at(d.trouble)
+	if tr.lost == c.packet {
+		return // what was in it came again in several
+	}
+	tr.lost = c.packet
 	d.losses[c.side].AfterTap++
 	t.mark(f, c.packet, c.side, Mark{statemachine.LostAfterTap, c.by})
 }

@@ -48,6 +48,9 @@ func (it *item) set(p *Packet, seed hashSeed) {
 	it.key, it.fromLow = keyOf(p.Src, p.Dst, p.Tunnel)
 	it.hash = it.key.hash(seed)
 	it.capLen, it.wireLen, it.cut = p.CapLen, p.WireLen, p.SegOff+p.SegLen > len(p.Frame)
+	if it.cut { // by the length in the record, or by that in the IP header
+		it.wireLen = max(it.wireLen, uint32(p.SegOff+p.SegLen))
+	}
 	it.overlap, it.seg, it.sums = p.Overlap, p.Segment, p.Sums
 	it.icmp = ICMPError{}
 	if p.Skip != NotSkipped {

@@ -85,7 +85,7 @@ func TestFixedTextsNeedNoEscape(t *testing.T) {
 	for c := range statemachine.Code(statemachine.NumCodes) {
 		f := statemachine.Finding{Code: c, A: 1, B: 2, By: 3}
 		info := c.Info()
-		for _, s := range []string{string(appendFindingDetail(nil, &f)), info.Name, info.Cite} {
+		for _, s := range []string{string(appendFindingDetail(nil, &f, numbers{})), info.Name, info.Cite} {
 			if quoted := string(appendJSONString(nil, s)); quoted != `"`+s+`"` {
 				t.Errorf("%s needs escapes: %s", c, quoted)
 			}

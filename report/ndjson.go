@@ -198,7 +198,7 @@ func (n *ndjson) finding(note *analyzer.Note) {
 	n.endpoint("endpoint", note.Ends[f.Side])
 	j.word("role", f.Side.String())
 	j.key("detail")
-	j.b = append(appendFindingDetail(append(j.b, '"'), f), '"')
+	j.b = append(appendFindingDetail(append(j.b, '"'), f, numbers{}), '"')
 	j.word("cite", info.Cite)
 	if f.By != 0 {
 		j.uint("by", f.By)

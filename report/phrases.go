@@ -152,6 +152,9 @@ func appendRetransmission(b []byte, r *statemachine.Reading) []byte {
 	if r.Kind != statemachine.NoKind && r.Kind != statemachine.KindUnknown {
 		b = append(append(append(b, " ("...), r.Kind.String()...), ')')
 	}
+	if r.Hints&statemachine.DataRefused != 0 {
+		b = append(b, ": the peer took the SYN without its payload,"...)
+	}
 	if r.Repeats == 0 {
 		if r.Seen {
 			return append(b, " of octets captured too long ago to name the packet"...)
@@ -207,6 +210,8 @@ func appendMark(b []byte, m *analyzer.Mark) []byte {
 	switch m.What { //nolint:exhaustive // the others need no hindsight
 	case statemachine.LostAfterTap:
 		return appendPacket(append(b, "lost after the tap: sent again as "...), m.By)
+	case statemachine.GapBefore:
+		return appendPacket(append(b, "what is missing before it comes late, as "...), m.By)
 	case statemachine.LostBeforeTap:
 		return appendPacket(append(b, "what is missing before it was lost before the tap: sent again as "...), m.By)
 	case statemachine.NotCaptured:
@@ -219,8 +224,9 @@ func appendMark(b []byte, m *analyzer.Mark) []byte {
 }
 
 // appendFindingDetail appends the finding's sentence, the numbers involved and
-// the other packet that it speaks of. The text needs no escape in JSON.
-func appendFindingDetail(b []byte, f *statemachine.Finding) []byte {
+// the other packet that it speaks of. Sequence numbers are those of the line
+// that k is about. The text needs no escape in JSON.
+func appendFindingDetail(b []byte, f *statemachine.Finding, k numbers) []byte {
 	b = append(b, f.Code.Info().Title...)
 	switch f.Code { //nolint:exhaustive // the others have the one form
 	case statemachine.ICMPError:
@@ -233,14 +239,27 @@ func appendFindingDetail(b []byte, f *statemachine.Finding) []byte {
 		return append(strconv.AppendInt(append(b, "; "...), f.A, 10), " octets are missing"...)
 	}
 	if words := findingNumbers(f.Code); words[1] != "" && (f.A != 0 || f.B != 0) {
-		b = strconv.AppendInt(append(append(b, "; "...), words[0]...), f.A, 10)
-		b = strconv.AppendInt(append(b, words[1]...), f.B, 10)
+		b = appendFindingNumber(append(append(b, "; "...), words[0]...), f, f.A, k)
+		b = appendFindingNumber(append(b, words[1]...), f, f.B, k)
 		b = append(b, words[2]...)
 	}
 	if f.By != 0 {
 		b = append(appendPacket(append(b, " (see "...), f.By), ')')
 	}
 	return b
+}
+
+// appendFindingNumber appends a number of a finding, one of the sequence space
+// as the line at hand shows it. ISNs are absolute in every line.
+func appendFindingNumber(b []byte, f *statemachine.Finding, n int64, k numbers) []byte {
+	switch f.Code { //nolint:exhaustive // the others have no sequence numbers, or ISNs
+	case statemachine.ACKOfUnsent:
+		return k.append(b, f.Side.Peer(), statemachine.Seq(uint32(n)))
+	case statemachine.DataOutOfWindow, statemachine.DataAfterFIN, statemachine.FINMoved,
+		statemachine.RSTOutOfWindow, statemachine.RSTInexact, statemachine.RSTIgnored:
+		return k.append(b, f.Side, statemachine.Seq(uint32(n)))
+	}
+	return strconv.AppendInt(b, n, 10)
 }
 
 // appendStripped names the option and where it shows.

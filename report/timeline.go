@@ -151,7 +151,7 @@ func (t *timeline) reading(b []byte, o *analyzer.Observation) []byte {
 		marks &^= statemachine.ZeroWindow // the window of a RST means nothing (RFC 9293 §3.10.7.1)
 	}
 	for i := range o.Notes {
-		if n := &o.Notes[i]; ownMark(n, o) && n.Mark.What&(statemachine.LostBeforeTap|statemachine.NotCaptured) != 0 {
+		if n := &o.Notes[i]; ownMark(n, o) && n.Mark.What&(statemachine.GapBefore|statemachine.LostBeforeTap|statemachine.NotCaptured) != 0 {
 			marks &^= statemachine.GapBefore | statemachine.ACKsUnseen // what became of it says more
 		}
 	}
@@ -174,9 +174,13 @@ func (t *timeline) reading(b []byte, o *analyzer.Observation) []byte {
 // numbers that the line above shows.
 func (t *timeline) note(b []byte, n *analyzer.Note, o *analyzer.Observation) []byte {
 	b = t.start(b, n.Conn)
+	var k numbers
+	if o.Packet != nil && n.Conn == o.Conn {
+		k = numbers{o.Packet, &o.Reading, o.Side, t.line.own, t.line.peer}
+	}
 	switch n.Kind { //nolint:exhaustive // the others are steps
 	case analyzer.FindingNote:
-		return append(t.finding(b, &n.Finding), '\n')
+		return append(t.finding(b, &n.Finding, k), '\n')
 	case analyzer.MarkNote:
 		b = appendPacket(t.paint.start(b, styleClass), n.Packet)
 		b = appendMark(append(b, ": "...), &n.Mark)
@@ -188,10 +192,6 @@ func (t *timeline) note(b []byte, n *analyzer.Note, o *analyzer.Observation) []b
 		}
 		b = append(append(b, ": "...), n.Reset.Sentence()...)
 		return append(t.paint.end(b), '\n')
-	}
-	var k numbers
-	if o.Packet != nil && n.Conn == o.Conn {
-		k = numbers{o.Packet, &o.Reading, o.Side, t.line.own, t.line.peer}
 	}
 	s := &n.Step
 	b = t.side(b, s.Side)
@@ -344,7 +344,7 @@ func trimBlanks(b []byte) []byte {
 	return b
 }
 
-func (t *timeline) finding(b []byte, f *statemachine.Finding) []byte {
+func (t *timeline) finding(b []byte, f *statemachine.Finding, k numbers) []byte {
 	st := styleFaint
 	switch f.Code.Info().Severity {
 	case statemachine.Warning:
@@ -355,6 +355,6 @@ func (t *timeline) finding(b []byte, f *statemachine.Finding) []byte {
 	}
 	b = t.paint.start(b, st)
 	b = append(append(b, "! "...), f.Code.String()...)
-	b = appendFindingDetail(append(b, ": "...), f)
+	b = appendFindingDetail(append(b, ": "...), f, k)
 	return t.paint.end(b)
 }

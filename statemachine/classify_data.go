@@ -209,7 +209,8 @@ func (a *Analysis) readAgain(at Moment, side Side, seg *Segment, r *Reading, rel
 		}
 		kind = a.retransmissionKind(at, side, seg, copies, waited)
 		if x.has(issKnown) && prev != nil && prev.seq == x.base && x.una == x.base+1 {
-			kind = KindUnknown // the SYN's data was refused (RFC 7413 §4.2.2): no timer, no loss
+			kind = KindUnknown // no timer, no loss
+			r.Hints |= DataRefused
 		}
 	}
 	if prev != nil && prev.conflicts(seg) {
@@ -272,6 +273,9 @@ func (a *Analysis) retransmitted(at Moment, side Side, seg *Segment, r *Reading,
 	copies := uint8(1)
 	if prev != nil {
 		r.Repeats, r.Since = prev.number(at.Packet), at.Time-prev.at
+		if r.To = seg.End(); prev.seq.Add(prev.n).Less(r.To) {
+			r.To = prev.seq.Add(prev.n)
+		}
 		if prev.copies < 255 {
 			copies = prev.copies + 1
 		}

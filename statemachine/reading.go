@@ -93,6 +93,7 @@ type Reading struct {
 	RelAck  int64  // likewise from the peer's ISS
 	Repeats uint64 // packet that a retransmission or duplicate repeats, 0 when it was not captured or is too long ago
 	Since   Time   // nanoseconds since that packet
+	To      Seq    // one past the last octet that Repeats has of a retransmission
 	Window  uint32 // the receive window offered, scaled where both SYNs carried the option
 	Dups    uint16 // how many duplicate ACKs in a row, counting this one
 	Backoff uint8  // how often the same number was sent before
@@ -113,5 +114,6 @@ type Hints uint8
 const (
 	BeyondWindow   Hints = 1 << iota // payload wholly behind the right edge of all windows offered (RFC 9293 §3.10.7.4)
 	OlderTimestamp                   // new numbers with an older timestamp (RFC 7323 §5.3)
+	DataRefused                      // the payload of its SYN again: the peer took only the SYN (RFC 7413 §4.2.2)
 	EdgeMovedBack                    // the right edge of its window lies below one offered before (RFC 9293 §3.8.6)
 )
