@@ -45,7 +45,7 @@ race: ## tests with the race detector, which needs a C compiler
 	@$(SETUP) && need_go && run_race
 
 golden: ## rewrites the golden files; review the difference
-	@$(SETUP) && need_go && "$$GO" test ./report -run Golden -update && "$$GO" test ./check -run "Captures|SchemaFile" -update && "$$GO" test ./cmd/tcpstate -update
+	@$(SETUP) && need_go && "$$GO" test ./report -run Golden -update && "$$GO" test ./check -run "Captures|SchemaFile" -update && "$$GO" test ./check/output -run Golden -update && "$$GO" test ./cmd/tcpstate -update
 
 bench: ## benchmarks: packets per second, allocations
 	@$(SETUP) && need_go && "$$GO" test -run '^$$' -bench . -benchmem ./...

@@ -129,7 +129,7 @@ S>C S. 300:300(0) ack 101 win 64240 <mss 1460,sackOK,wscale 7>
 +1 S>C S. 300:300(0) ack 101 win 64240 <mss 1460,sackOK,wscale 7>
 C>S . 101:101(0) ack 301 win 502
 ` + talk + close4,
-			line: "retransmissions: 0", packet: 3, seen: "1", only: 1, strict: "retransmissions is 0",
+			line: "retransmissions: 0", packet: 3, seen: "1", only: 1, strict: "retransmissions: 0",
 		},
 		{
 			name: "half-close never finished",

@@ -44,8 +44,16 @@ func assertRule(f *where.Filter, source string) rule {
 		case err != nil:
 			return outcome{seen: err.Error(), packet: c.telling()}
 		case !ok:
-			return outcome{seen: "it does not hold", packet: c.telling()}
+			return outcome{seen: seenBy(f, c), packet: c.telling()}
 		}
 		return met()
 	}}
+}
+
+// seenBy tells what an expression that does not hold asked for.
+func seenBy(f *where.Filter, c *Connection) string {
+	if seen := f.Seen(&c.Connection); seen != "" {
+		return seen
+	}
+	return "it does not hold"
 }

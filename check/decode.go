@@ -16,6 +16,19 @@ import (
 type decoder struct {
 	file   string
 	errors []error
+	left   int // how many more values are read
+}
+
+// maxValues is how many values are read of a file, besides one for each of its
+// octets: aliases that stand for aliases could make any number of them.
+const maxValues = 100_000
+
+// another counts a value, and reports whether it may still be read.
+func (d *decoder) another(n *yaml.Node) bool {
+	if d.left--; d.left == 0 {
+		d.fail(n, "", "the aliases of this file stand for too many values")
+	}
+	return d.left > 0
 }
 
 // maxErrors is how many mistakes of a file are told.
@@ -49,8 +62,11 @@ func (d *decoder) mapping(n *yaml.Node, what string, fields []field) {
 		d.fail(n, "its fields: "+strings.Join(fieldNames(fields), ", "), "%s must be a mapping, not %s", what, kindWord(n))
 		return
 	}
+	if len(n.Content) == 0 {
+		d.fail(n, "its fields: "+strings.Join(fieldNames(fields), ", "), "%s is empty", what)
+	}
 	seen := make(map[string]int)
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && d.another(n); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if line, twice := seen[key.Value]; twice {
 			d.fail(key, "", "%q stands twice, first in line %d", key.Value, line)
@@ -78,7 +94,9 @@ func (d *decoder) sequence(n *yaml.Node, each func(n *yaml.Node)) {
 		return
 	}
 	for _, item := range n.Content {
-		each(plain(item))
+		if d.another(n) {
+			each(plain(item))
+		}
 	}
 }
 
@@ -173,23 +191,17 @@ func kindWord(n *yaml.Node) string {
 	}
 }
 
-// readTree reads one YAML document.
-func readTree(file string) (*yaml.Node, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, &FileError{At: Position{File: file}, Text: plainReason(err)}
-	}
-	return parseTree(file, data)
-}
-
+// parseTree reads one YAML document.
 func parseTree(file string, data []byte) (*yaml.Node, error) {
+	// A carriage return at the end of a line would become part of comments.
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var root yaml.Node
 	switch err := dec.Decode(&root); {
 	case errors.Is(err, io.EOF):
 		return nil, &FileError{At: Position{file, 1, 1}, Text: "the file is empty", Hint: "tcpstate check --update writes one"}
 	case err != nil:
-		return nil, syntaxError(file, err)
+		return nil, syntaxError(file, data, err)
 	}
 	var more yaml.Node
 	if err := dec.Decode(&more); err == nil {
@@ -199,14 +211,19 @@ func parseTree(file string, data []byte) (*yaml.Node, error) {
 }
 
 // syntaxError takes the line out of the library's message.
-func syntaxError(file string, err error) error {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
+func syntaxError(file string, data []byte, err error) error {
+	e := &FileError{At: Position{File: file}, Text: strings.TrimPrefix(err.Error(), "yaml: ")}
 	var line int
-	if n, e := fmt.Sscanf(text, "line %d:", &line); n == 1 && e == nil {
-		_, text, _ = strings.Cut(text, ": ")
-		return &FileError{At: Position{file, line, 1}, Text: text}
+	if n, err := fmt.Sscanf(e.Text, "line %d:", &line); n != 1 || err != nil {
+		return e
 	}
-	return &FileError{At: Position{File: file}, Text: text}
+	e.At.Line, e.At.Column = line, 1
+	_, e.Text, _ = strings.Cut(e.Text, ": ")
+	lines := bytes.Split(data, []byte("\n"))
+	if line <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte("\t")) {
+		e.Hint = "YAML indents with blanks, not with tabs"
+	}
+	return e
 }
 
 // plainReason drops the operation and the name from an error of the system.

@@ -6,7 +6,7 @@
 //	func TestHandshake(t *testing.T) {
 //		c := check.File(t, "testdata/handshake.pcap")
 //		c.Client().Reaches(statemachine.Established)
-//		c.Server().States(statemachine.Listen, statemachine.SynReceived, statemachine.Established)
+//		c.Server().Through(statemachine.SynReceived, statemachine.Established).Never(statemachine.Closing)
 //		c.Verdict(analyzer.VerdictClosed).Retransmissions(0)
 //	}
 //

@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // Check holds a capture against the expectations, in the order of the file:
@@ -93,6 +92,9 @@ func (e *entry) checkCount(o *Observed, chosen []*Connection) Result {
 	} else {
 		r.Seen += " match"
 	}
+	if n == 0 && len(o.Connections) > 0 {
+		r.Seen += "; there is " + endpoints(o.Connections)
+	}
 	if e.counted && e.count.exact {
 		r.repair = repairWith(e.recount, outcome{value: plainNumber(strconv.Itoa(n))})
 	}
@@ -128,29 +130,3 @@ func Unmet(results []Result) []Result {
 	}
 	return out
 }
-
-// ExpectationsPath returns the name of the file that belongs beside a capture:
-// its own name with .expect.yaml in place of .pcap, .pcapng or .cap, packed or
-// not.
-func ExpectationsPath(capture string) string {
-	base := capture
-	for _, packed := range packings() {
-		base = strings.TrimSuffix(base, packed)
-	}
-	for _, ext := range captureExtensions() {
-		if b, ok := strings.CutSuffix(base, ext); ok {
-			base = b
-			break
-		}
-	}
-	return base + expectSuffix
-}
-
-// expectSuffix ends the names of files of expectations.
-const expectSuffix = ".expect.yaml"
-
-// packings are the endings of packed captures.
-func packings() []string { return []string{".gz", ".zst", ".lz4", ".xz"} }
-
-// captureExtensions are the endings by which directories are searched.
-func captureExtensions() []string { return []string{".pcapng", ".pcap", ".cap"} }

@@ -52,7 +52,7 @@ func ExamplePolicy_Check() {
 		fmt.Printf("%s\nseen: %s\n", r.Expect, r.What())
 	}
 	// Output:
-	// connection 1: retransmissions is 0
+	// connection 1: retransmissions: 0
 	// seen: 1, at packet #9
 }
 

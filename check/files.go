@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,12 +19,15 @@ type Options struct {
 	// Expect is the file of expectations for every capture; when empty it is
 	// the one beside each (ExpectationsPath).
 	Expect string
-	// Policy judges the captures that have no expectations.
+	// Policy judges the captures that have no expectations; without it, their
+	// lack is an error.
 	Policy *Policy
-	// Always, when not nil, judges every capture besides its expectations.
+	// Always, when not nil, judges the captures that have expectations besides
+	// those.
 	Always *Policy
 	// Update writes expectations that are missing and changes those that are
-	// not met.
+	// not met. Captures that share a file of expectations (a.pcap and a.pcapng)
+	// are refused.
 	Update bool
 	// Jobs is how many captures are read at a time; as many as there are
 	// processors when 0.
@@ -39,8 +44,8 @@ type Report struct {
 	// Err is what kept the capture or its expectations from being read
 	// whole: FileErrors or *FileError for expectations.
 	Err error
-	// Update says what --update did: "written", "N changed", "unchanged", or
-	// nothing.
+	// Update says what became of the file of expectations: "written", "changed
+	// in N places", "unchanged"; nothing when it was not to be updated.
 	Update string
 	// Observed is what the capture showed, nil when it could not be read.
 	Observed *Observed
@@ -61,11 +66,14 @@ func (r *Report) BadExpectations() bool {
 }
 
 // Files checks captures side by side and gives each report to each, in the
-// order of the captures. It returns the first error of each, or that of ctx.
+// order of the captures. A path without a capture (Find hands on such) is
+// reported like one that cannot be read. Files returns the first error of each,
+// or that of ctx.
 func Files(ctx context.Context, captures []string, opt Options, each func(*Report) error) error {
 	if opt.Jobs <= 0 {
 		opt.Jobs = runtime.GOMAXPROCS(0)
 	}
+	shared := sharers(captures)
 	ctx, cancel := context.WithCancel(ctx)
 	done := make([]chan *Report, len(captures))
 	for i := range done {
@@ -78,7 +86,7 @@ func Files(ctx context.Context, captures []string, opt Options, each func(*Repor
 		go func() {
 			defer workers.Done()
 			for i := range next {
-				done[i] <- checkFile(ctx, captures[i], &opt)
+				done[i] <- checkOne(ctx, captures[i], shared, &opt)
 			}
 		}()
 	}
@@ -108,6 +116,21 @@ func Files(ctx context.Context, captures []string, opt Options, each func(*Repor
 		}
 	}
 	return nil
+}
+
+// checkOne checks one of several captures, unless it is none, or its file of
+// expectations is to be written and not its own.
+func checkOne(ctx context.Context, path string, shared map[string][]string, opt *Options) *Report {
+	if err := absent(path); err != nil {
+		return &Report{Capture: path, Err: err}
+	}
+	file := ExpectationsPath(path)
+	if list := shared[filepath.Clean(file)]; opt.Update && opt.Expect == "" && len(list) > 1 {
+		return &Report{Capture: path, Expect: file, Err: &FileError{
+			At: Position{File: file}, Text: "belongs to " + strings.Join(list, " and ") + ": it cannot be written for each of them", Hint: "rename the captures",
+		}}
+	}
+	return checkFile(ctx, path, opt)
 }
 
 // checkFile checks one capture.
@@ -142,14 +165,20 @@ func checkFile(ctx context.Context, path string, opt *Options) *Report {
 // judge fills in the results.
 func (r *Report) judge(x *Expectations, opt *Options) {
 	switch {
-	case x != nil:
-		r.Results = x.Check(r.Observed)
-	case opt.Always == nil && opt.Policy != nil:
+	case x == nil && opt.Policy == nil:
+		r.Err = notThere(ExpectationsPath(r.Capture))
+	case x == nil:
 		r.Results = opt.Policy.Check(r.Observed)
+	case opt.Always != nil:
+		r.Results = append(x.Check(r.Observed), opt.Always.Check(r.Observed)...)
+	default:
+		r.Results = x.Check(r.Observed)
 	}
-	if opt.Always != nil {
-		r.Results = append(r.Results, opt.Always.Check(r.Observed)...)
-	}
+}
+
+// notThere is the mistake that a file of expectations does not exist.
+func notThere(file string) error {
+	return &FileError{At: Position{File: file}, Text: "no such file", Hint: "tcpstate check --update writes it"}
 }
 
 // expectationsFor finds and loads the expectations of a capture; nil when
@@ -166,30 +195,3 @@ func expectationsFor(capture string, opt *Options) (*Expectations, string, error
 	x, err := Load(file)
 	return x, file, err
 }
-
-// update writes a snapshot where there are no expectations, or refreshes
-// them.
-func update(x *Expectations, file string, o *Observed) (*Expectations, string, error) {
-	var text []byte
-	var err error
-	words := "written"
-	if x == nil {
-		text, err = Snapshot(o)
-	} else {
-		var n int
-		if text, n, err = x.Refresh(o); n == 0 && err == nil {
-			return x, "unchanged", nil
-		}
-		words = count(n) + " changed"
-	}
-	if err != nil {
-		return x, "", err
-	}
-	if err := os.WriteFile(file, text, 0o644); err != nil {
-		return x, "", &FileError{At: Position{File: file}, Text: plainReason(err)}
-	}
-	x, err = Parse(file, text)
-	return x, words, err
-}
-
-func count(n int) string { return counts().show(float64(n)) }

@@ -97,19 +97,19 @@ func forbidRule(forbid, allow *FindingSet) rule {
 		if more := len(bad) - 1; more > 0 {
 			seen += fmt.Sprintf(", and %d more: %s", more, foundWords(bad[1:]))
 		}
-		return outcome{seen: seen, packet: first.Packet, value: allowWith(allow, bad)}
+		return outcome{seen: seen, packet: first.Packet, value: codesOf(bad)}
 	}}
 }
 
-// allowWith returns what must be allowed for the findings to pass.
-func allowWith(allow *FindingSet, bad []Noticed) []string {
-	words := slices.Clone(allow.words)
-	for _, f := range bad {
-		if n := f.Code.String(); !slices.Contains(words, n) {
-			words = append(words, n)
-		}
+// codesOf returns the names of findings, each once, in the order of the
+// alphabet.
+func codesOf(list []Noticed) []string {
+	var words []string
+	for _, f := range list {
+		words = append(words, f.Code.String())
 	}
-	return words
+	slices.Sort(words)
+	return slices.Compact(words)
 }
 
 // foundWords lists findings by code with their packets.

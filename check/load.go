@@ -1,7 +1,11 @@
 package check
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -24,6 +28,7 @@ type Expectations struct {
 	capture  []captureExpectation
 	entries  []*entry
 	counted  bool // the number of connections is among the demands
+	crlf     bool // the lines of the file end in CR LF
 }
 
 // expectation is a rule with its place in the file.
@@ -44,6 +49,7 @@ type captureExpectation struct {
 // entry is one item of the list of connections.
 type entry struct {
 	at      Position
+	node    *yaml.Node // the entry's mapping
 	name    string
 	match   matcher
 	count   Bound
@@ -64,11 +70,14 @@ func (e *entry) title() string {
 // Load reads a file of expectations. Its error joins a *FileError for each
 // mistake, ten at most.
 func Load(path string) (*Expectations, error) {
-	root, err := readTree(path)
-	if err != nil {
-		return nil, err
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notThere(path)
 	}
-	return fromTree(path, root)
+	if err != nil {
+		return nil, &FileError{At: Position{File: path}, Text: plainReason(err)}
+	}
+	return Parse(path, data)
 }
 
 // Parse reads expectations from data; path is what messages call them.
@@ -77,19 +86,18 @@ func Parse(path string, data []byte) (*Expectations, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fromTree(path, root)
-}
-
-func fromTree(path string, root *yaml.Node) (*Expectations, error) {
-	x := &Expectations{Path: path, root: root, Timers: statemachine.Linux()}
-	d := &decoder{file: path}
+	x := &Expectations{Path: path, root: root, Timers: statemachine.Linux(), crlf: bytes.Contains(data, []byte("\r\n"))}
+	d := &decoder{file: path, left: maxValues + len(data)}
 	body := root
 	if root.Kind == yaml.DocumentNode && len(root.Content) == 1 {
 		body = root.Content[0]
 	}
 	d.mapping(body, "the file", x.fields(d))
+	if len(d.errors) == 0 && len(x.capture) == 0 && len(x.entries) == 0 && x.Policy == nil {
+		d.fail(body, "", "nothing is expected: there is neither capture nor connections nor policy")
+	}
 	if len(d.errors) > 0 {
-		return nil, joined(d.errors)
+		return nil, FileErrors(d.errors)
 	}
 	return x, nil
 }
@@ -109,8 +117,6 @@ func (e FileErrors) Error() string {
 // Unwrap returns the mistakes.
 func (e FileErrors) Unwrap() []error { return e }
 
-func joined(errs []error) error { return FileErrors(errs) }
-
 // fields are the top level of a file.
 func (x *Expectations) fields(d *decoder) []field {
 	return []field{
@@ -128,7 +134,7 @@ func (x *Expectations) fields(d *decoder) []field {
 		{"capture", func(n *yaml.Node) { d.mapping(n, "capture", x.captureFields(d)) }},
 		{"connections", func(n *yaml.Node) {
 			d.sequence(n, func(n *yaml.Node) {
-				e := &entry{at: d.at(n), count: Bound{low: 1, high: manyConnections, text: ">= 1"}, countAt: d.at(n)}
+				e := &entry{at: d.at(n), node: n, count: Bound{low: 1, high: manyConnections, text: ">= 1"}, countAt: d.at(n)}
 				d.mapping(n, "a connection", e.fields(d))
 				x.entries = append(x.entries, e)
 			})
@@ -194,10 +200,14 @@ func (x *Expectations) verdicts(d *decoder, n *yaml.Node) {
 	x.capture = append(x.capture, captureExpectation{at: d.at(n), code: "capture:verdicts", expect: "no other verdicts", test: func(o *Observed) outcome {
 		for _, c := range o.Connections {
 			if v := c.Verdict.String(); !named[v] {
-				return outcome{seen: fmt.Sprintf("connection %d: %s", c.ID, v), packet: c.telling()}
+				return outcome{seen: fmt.Sprintf("connection %d: %s", c.ID, v), packet: c.telling(), value: o}
 			}
 		}
 		return met()
+	}, write: func(v any) {
+		if o, ok := v.(*Observed); ok {
+			verdictCounts(builder{n}, o, named)
+		}
 	}})
 }
 

@@ -201,7 +201,8 @@ func (e *entry) limitFields(d *decoder, measures []measure, sides []statemachine
 // findingRules reads require, forbid and allow.
 func findingRules(d *decoder, n *yaml.Node, demand func(expectation)) {
 	var forbid, allow FindingSet
-	var forbidAt, allowNode *yaml.Node
+	var requireNode, forbidNode, allowNode *yaml.Node
+	var required []expectation
 	set := func(name string, into *FindingSet, at **yaml.Node) field {
 		return field{name, func(n *yaml.Node) {
 			*at = n
@@ -214,24 +215,36 @@ func findingRules(d *decoder, n *yaml.Node, demand func(expectation)) {
 	}
 	d.mapping(n, "findings", []field{
 		{"require", func(n *yaml.Node) {
-			d.sequence(n, func(item *yaml.Node) {
-				if w, ok := d.word(item, "finding", findingNames()); ok {
+			requireNode = n
+			d.sequence(n, func(n *yaml.Node) {
+				if w, ok := d.word(n, "finding", findingNames()); ok {
 					code := statemachine.NoFinding + 1 + statemachine.Code(slices.Index(findingNames(), w))
-					demand(expectation{requireRule(code), d.at(item), dropWord(n)})
+					required = append(required, expectation{rule: requireRule(code), at: d.at(n)})
 				}
 			})
 		}},
-		set("forbid", &forbid, &forbidAt),
+		set("forbid", &forbid, &forbidNode),
 		set("allow", &allow, &allowNode),
 	})
+	rest := expectation{write: setAllowed(n, allowNode)}
+	also := allowNode // where a word goes with the one that is required
 	switch {
-	case forbidAt != nil:
+	case forbidNode != nil:
+		if len(listWords(forbidNode)) == 0 {
+			d.fail(forbidNode, "any forbids all", "the list of findings to forbid is empty")
+		}
+		rest.at, also = d.at(forbidNode), nil
 	case allowNode != nil:
-		// What is allowed alone forbids all the rest.
-		forbidAt = allowNode
+		// What is allowed alone forbids all the rest, as snapshots have it.
 		forbid.add("any")
-	default:
-		return
+		rest.at, rest.write = d.at(allowNode), setNoticed(n, requireNode, allowNode)
 	}
-	demand(expectation{forbidRule(&forbid, &allow), d.at(forbidAt), setAllowed(n, allowNode)})
+	for _, x := range required {
+		x.write = dropNoticed(requireNode, also)
+		demand(x)
+	}
+	if forbidNode != nil || allowNode != nil {
+		rest.rule = forbidRule(&forbid, &allow)
+		demand(rest)
+	}
 }

@@ -74,15 +74,14 @@ func (m *matcher) side(word string, e endpointPattern, role *statemachine.Side) 
 
 // choose returns the connections that match, in order.
 func (m *matcher) choose(all []*Connection) []*Connection {
-	var out []*Connection
-next:
-	for _, c := range all {
-		for _, test := range m.tests {
-			if !test(c) {
-				continue next
+	out := all
+	if len(m.tests) > 0 {
+		out = nil
+		for _, c := range all {
+			if m.passes(c) {
+				out = append(out, c)
 			}
 		}
-		out = append(out, c)
 	}
 	i := m.order - 1
 	if m.order < 0 {
@@ -95,6 +94,36 @@ next:
 		return nil
 	}
 	return out[i : i+1]
+}
+
+// passes reports whether all tests hold.
+func (m *matcher) passes(c *Connection) bool {
+	for _, test := range m.tests {
+		if !test(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// shownConnections is how many connections are named where none matches.
+const shownConnections = 3
+
+// endpoints names the first connections by their endpoints, for people who
+// look for the mistake in a choice.
+func endpoints(list []*Connection) string {
+	var b strings.Builder
+	for i, c := range list {
+		if i == shownConnections {
+			b.WriteString(", …")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s > %s", c.Ends[statemachine.Client].Addr, c.Ends[statemachine.Server].Addr)
+	}
+	return b.String()
 }
 
 // String describes the choice.

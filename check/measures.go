@@ -89,27 +89,32 @@ func connectionMeasures() []measure {
 	}, endMeasures(bothSides())...)
 }
 
-// timeInRule limits the time that the sides spend in a state; each must keep
-// to it by itself.
+// timeInRule limits the time that the sides spend in a state; each that was in
+// it must keep to the limit by itself, and none may be a breach too.
 func timeInRule(sides []statemachine.Side, s statemachine.State, b Bound) rule {
 	who := "either end"
 	if len(sides) == 1 {
 		who = sides[0].String()
 	}
 	return rule{"limit:time_in", fmt.Sprintf("time of %s in %s is %s", who, s, b), func(c *Connection) outcome {
+		var been, known bool
 		for _, side := range sides {
 			d, at := c.TimeIn(side, s)
-			if b.meets(float64(d)) || d == 0 && len(sides) > 1 {
+			been, known = been || at != 0, known || c.known(side)
+			if at == 0 || b.meets(float64(d)) {
 				continue
 			}
 			o := outcome{seen: fmt.Sprintf("%s: %s", side, d), packet: at}
 			if c.Ends[side].State == s {
 				o.seen += ", to the end of the capture"
 			}
-			if o.packet == 0 {
-				o.packet = c.Last.Packet
-			}
 			return o
+		}
+		switch {
+		case !known:
+			return outcome{seen: "the capture does not tell", packet: c.First.Packet}
+		case !been && !b.meets(0):
+			return outcome{seen: who + " was never in it", packet: c.Last.Packet}
 		}
 		return met()
 	}}

@@ -36,7 +36,7 @@ func File(t T, path string) *Recording {
 	o, err := Observe(context.Background(), path, r.timers)
 	switch {
 	case err != nil:
-		t.Fatalf("%s: %v", path, err)
+		t.Fatalf("%v", withPath(path, err))
 	case len(o.Connections) == 0:
 		t.Fatalf("%s: no connection", path)
 	default:
@@ -51,12 +51,25 @@ func Expect(t T, path string) {
 	t.Helper()
 	r := checkFile(context.Background(), path, &Options{Expect: ExpectationsPath(path)})
 	if r.Err != nil {
-		t.Fatalf("%s: %v", path, r.Err)
+		t.Fatalf("%v", withPath(path, r.Err))
 		return
 	}
 	for _, res := range r.Unmet() {
-		t.Errorf("%s: %s\nseen: %s\n%s", res.At, res.Expect, res.What(), res.ContextText("  "))
+		t.Errorf("%s", told(res.At.String(), &res))
 	}
+}
+
+// withPath puts the path in front of an error that does not name a file.
+func withPath(path string, err error) error {
+	if s := err.Error(); strings.HasPrefix(s, path) || strings.HasPrefix(s, ExpectationsPath(path)) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// told says what was expected, what was seen, and shows the lines around it.
+func told(where string, r *Result) string {
+	return strings.TrimRight(fmt.Sprintf("%s: %s\nseen: %s\n%s", where, r.Expect, r.What(), r.ContextText("  ")), "\n")
 }
 
 // Follows holds the whole capture against a policy: strict, default or
@@ -118,9 +131,13 @@ func (r *Recording) Endpoint(endpoint string) *Recording {
 }
 
 // Nth chooses the connection with the given place among those chosen so far,
-// from 1; -1 is the last.
+// from 1; -1 is the last. There is none with the place 0.
 func (r *Recording) Nth(n int) *Recording {
 	r.t.Helper()
+	if n == 0 {
+		r.t.Fatalf("connections are counted from 1, or from -1 backwards, not from 0")
+		return r
+	}
 	return r.only(&matcher{order: n})
 }
 
@@ -160,8 +177,8 @@ func (r *Recording) narrow(word, endpoint string, role *statemachine.Side) *Reco
 func (r *Recording) only(m *matcher) *Recording {
 	r.t.Helper()
 	out := *r
-	if out.chosen = m.choose(r.chosen); len(out.chosen) == 0 {
-		r.t.Fatalf("%s: no connection matches %s", r.path(), m)
+	if out.chosen = m.choose(r.chosen); len(out.chosen) == 0 && r.o != nil {
+		r.t.Fatalf("%s: no connection matches %s; there is %s", r.path(), m, endpoints(r.chosen))
 	}
 	return &out
 }
@@ -185,18 +202,21 @@ func (r *Recording) Count(n int) *Recording {
 // Verdict demands one of the verdicts.
 func (r *Recording) Verdict(want ...analyzer.Verdict) *Recording {
 	r.t.Helper()
+	r.named("Verdict", len(want))
 	return r.demand(verdictRule(want))
 }
 
 // Handshake demands one of the forms of opening.
 func (r *Recording) Handshake(want ...Handshake) *Recording {
 	r.t.Helper()
+	r.named("Handshake", len(want))
 	return r.demand(handshakeRule(plainWords(want)))
 }
 
 // Close demands one of the forms of closing.
 func (r *Recording) Close(want ...Close) *Recording {
 	r.t.Helper()
+	r.named("Close", len(want))
 	return r.demand(closeRule(plainWords(want)))
 }
 
@@ -234,6 +254,7 @@ func (r *Recording) Retransmissions(n int) *Recording {
 // Finds demands that each of the findings occurs in each connection.
 func (r *Recording) Finds(codes ...statemachine.Code) *Recording {
 	r.t.Helper()
+	r.named("Finds", len(codes))
 	for _, c := range codes {
 		r.demand(requireRule(c))
 	}
@@ -254,17 +275,19 @@ func (r *Recording) NoFindings(allow ...statemachine.Code) *Recording {
 // demand applies a rule to every connection chosen.
 func (r *Recording) demand(rule rule) *Recording {
 	r.t.Helper()
-	var results []Result
-	for _, c := range r.chosen {
-		if res := rule.test(c); !res.met {
-			results = append(results, Result{
-				Expect: fmt.Sprintf("connection %d: %s", c.ID, rule.expect), Code: rule.code,
-				Seen: res.seen, Conn: c.ID, Packet: res.packet,
-			})
-		}
-	}
-	r.report(results)
+	subject := func(c *Connection) string { return fmt.Sprintf("connection %d", c.ID) }
+	r.report(applied(&rule, Position{}, r.chosen, subject, nil))
 	return r
+}
+
+// named ends the test where a demand names nothing, since it would demand
+// nothing. It reports whether there is something.
+func (r *Recording) named(demand string, n int) bool {
+	r.t.Helper()
+	if n == 0 {
+		r.t.Fatalf("%s names nothing, so it would demand nothing", demand)
+	}
+	return n > 0
 }
 
 // report makes errors of what was not met.
@@ -278,9 +301,11 @@ func (r *Recording) report(results []Result) {
 		r.t.Errorf("%s: %v", r.path(), err)
 	}
 	for i := range results {
-		res := &results[i]
-		text := fmt.Sprintf("%s: %s\nseen: %s\n%s", r.path(), res.Expect, res.What(), res.ContextText("  "))
-		r.t.Errorf("%s", strings.TrimRight(text, "\n"))
+		where := r.path()
+		if file := results[i].At.File; file != "" {
+			where += ": " + file
+		}
+		r.t.Errorf("%s", told(where, &results[i]))
 	}
 }
 
@@ -319,21 +344,23 @@ func (e *Ends) demand(rule rule) *Ends {
 // States demands exactly these states in this order.
 func (e *Ends) States(want ...statemachine.State) *Ends {
 	e.r.t.Helper()
+	e.r.named("States", len(want))
 	return e.demand(statesRule(e.side, want))
 }
 
 // Through demands these states in this order, others between them allowed.
 func (e *Ends) Through(want ...statemachine.State) *Ends {
 	e.r.t.Helper()
-	if len(want) == 0 {
-		return e
+	if e.r.named("Through", len(want)) {
+		e.demand(containsRule(e.side, want))
 	}
-	return e.demand(containsRule(e.side, want))
+	return e
 }
 
 // Reaches demands each of the states, in any order.
 func (e *Ends) Reaches(want ...statemachine.State) *Ends {
 	e.r.t.Helper()
+	e.r.named("Reaches", len(want))
 	for _, s := range want {
 		e.demand(reachesRule(e.side, s))
 	}
@@ -343,6 +370,7 @@ func (e *Ends) Reaches(want ...statemachine.State) *Ends {
 // Never forbids each of the states.
 func (e *Ends) Never(not ...statemachine.State) *Ends {
 	e.r.t.Helper()
+	e.r.named("Never", len(not))
 	for _, s := range not {
 		e.demand(neverRule(e.side, s))
 	}
@@ -352,6 +380,7 @@ func (e *Ends) Never(not ...statemachine.State) *Ends {
 // EndsIn demands that the last state is one of these.
 func (e *Ends) EndsIn(want ...statemachine.State) *Ends {
 	e.r.t.Helper()
+	e.r.named("EndsIn", len(want))
 	return e.demand(finalRule(e.side, want))
 }
 

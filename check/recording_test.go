@@ -57,24 +57,26 @@ func TestRecordingFails(t *testing.T) {
 		{"Never", func(c *check.Recording) { c.Client().Never(statemachine.SynSent) }, "client is never in SYN-SENT"},
 		{"EndsIn", func(c *check.Recording) { c.Client().EndsIn(statemachine.TimeWait) }, "seen: CLOSED, at packet #8"},
 		{"Ends.Certainty", func(c *check.Recording) { c.Server().Certainty(statemachine.Proven) }, "server ESTABLISHED → CLOSED is presumed"},
-		{"Ends.Limit", func(c *check.Recording) { c.Server().Limit("packets", "> 99") }, "server's packets is > 99"},
+		{"Ends.Limit", func(c *check.Recording) { c.Server().Limit("packets", "> 99") }, "server's packets: > 99"},
 		{"TimeIn", func(c *check.Recording) { c.Server().TimeIn(statemachine.Established, "< 1us") }, "time of server in ESTABLISHED"},
 		{"Verdict", func(c *check.Recording) { c.Verdict(analyzer.VerdictClosed) }, "verdict is closed\nseen: reset"},
 		{"Handshake", func(c *check.Recording) { c.Handshake(check.FastOpen) }, "handshake is fast-open\nseen: three-way"},
 		{"Close", func(c *check.Recording) { c.Close(check.ServerFirst) }, "seen: reset-by-client"},
 		{"Certainty", func(c *check.Recording) { c.Certainty(statemachine.Witnessed) }, "every step is at least witnessed"},
-		{"Limit", func(c *check.Recording) { c.Limit("duration", "< 1us") }, "duration is < 1us"},
-		{"Retransmissions", func(c *check.Recording) { c.Retransmissions(1) }, "retransmissions is 1\nseen: 0"},
+		{"Limit", func(c *check.Recording) { c.Limit("duration", "< 1us") }, "duration: < 1us"},
+		{"Retransmissions", func(c *check.Recording) { c.Retransmissions(1) }, "retransmissions: 1\nseen: 0"},
 		{"Finds", func(c *check.Recording) { c.Finds(statemachine.BareFIN) }, "finding bare-fin occurs"},
 		{"Count", func(c *check.Recording) { c.Count(2) }, "1 connections, want 2"},
-		{"Follows", func(c *check.Recording) { c.Follows("default") }, "verdict is none of"},
+		{"Follows", func(c *check.Recording) { c.Follows("default") }, "rst-linger.pcap: policy default: connection 1: verdict is none of"},
 		{"unknown policy", func(c *check.Recording) { c.Follows("strikt") }, "did you mean strict?"},
 		{"unknown limit", func(c *check.Recording) { c.Limit("retransmision", "0") }, "did you mean retransmissions?"},
 		{"bad endpoint", func(c *check.Recording) { c.Endpoint("nonsense") }, "is not an endpoint"},
-		{"Assert", func(c *check.Recording) { c.Assert("bytes == 0") }, "bytes == 0\nseen: it does not hold"},
+		{"Assert", func(c *check.Recording) { c.Assert("bytes == 0") }, "bytes == 0\nseen: bytes is 47, at packet #8"},
 		{"bad expression", func(c *check.Recording) { c.Where("byte == 0") }, "unknown name byte"},
 		{"empty choice", func(c *check.Recording) { c.Where("bytes == 0") }, "no connection matches where bytes == 0"},
-		{"no connection", func(c *check.Recording) { c.Server(":1") }, "no connection matches server :1"},
+		{"nothing named", func(c *check.Recording) { c.Client().Reaches() }, "Reaches names nothing"},
+		{"place 0", func(c *check.Recording) { c.Nth(0) }, "not from 0"},
+		{"no connection", func(c *check.Recording) { c.Server(":1") }, "rst-linger.pcap: no connection matches server :1; there is 10.41.0.1:40000 > 10.41.1.2:9000"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -90,8 +92,8 @@ func TestRecordingFails(t *testing.T) {
 	}
 	r := &recorder{}
 	check.File(r, filepath.Join(pcaps, "none.pcap"))
-	if !r.fatal {
-		t.Error("a missing file passes")
+	if !r.fatal || strings.Count(r.errors[0], "none.pcap") != 1 {
+		t.Errorf("a missing file: %q", r.errors)
 	}
 	r = &recorder{}
 	check.File(r, reset).Follows("strict", "reset")

@@ -128,7 +128,10 @@ func reachesRule(side statemachine.Side, want statemachine.State) rule {
 func neverRule(side statemachine.Side, not statemachine.State) rule {
 	return rule{"never", fmt.Sprintf("%s is never in %s", side, not), func(c *Connection) outcome {
 		i := slices.Index(c.statesOf(side), not)
-		if i < 0 {
+		switch {
+		case !c.known(side):
+			return outcome{seen: "the capture does not tell its states", packet: c.First.Packet}
+		case i < 0:
 			return met()
 		}
 		return outcome{seen: spell(c.statesOf(side)), packet: c.stepPacket(side, i-1)}
@@ -163,7 +166,10 @@ func certaintyRule(least statemachine.Certainty, sides ...statemachine.Side) rul
 				}
 			}
 		}
-		if worst == nil {
+		switch {
+		case !c.moved(sides):
+			return outcome{seen: "the capture shows no step", packet: c.First.Packet}
+		case worst == nil:
 			return met()
 		}
 		return outcome{
@@ -171,6 +177,16 @@ func certaintyRule(least statemachine.Certainty, sides ...statemachine.Side) rul
 			packet: worst.Packet, value: c.surest(sides).String(),
 		}
 	}}
+}
+
+// moved reports whether one of the sides made a step.
+func (c *Connection) moved(sides []statemachine.Side) bool {
+	return slices.ContainsFunc(sides, func(s statemachine.Side) bool { return len(c.Sides[s].Steps) > 0 })
+}
+
+// known reports whether the capture tells of any state that the side was in.
+func (c *Connection) known(side statemachine.Side) bool {
+	return len(c.Sides[side].Steps) > 0 || c.Ends[side].State != statemachine.Unknown
 }
 
 // surest returns the certainty that every step of the sides has at least.
@@ -259,7 +275,7 @@ type measure struct {
 
 // boundRule demands that a number lies within a bound.
 func boundRule(m measure, b Bound) rule {
-	return rule{"limit:" + m.name, fmt.Sprintf("%s%s is %s", m.who, strings.ReplaceAll(m.name, "_", " "), b), func(c *Connection) outcome {
+	return rule{"limit:" + m.name, fmt.Sprintf("%s%s: %s", m.who, strings.ReplaceAll(m.name, "_", " "), b), func(c *Connection) outcome {
 		v, ok := m.of(c)
 		if !ok {
 			return outcome{seen: "the capture does not tell", packet: c.First.Packet}

@@ -20,8 +20,8 @@ func Schema() ([]byte, error) {
 			"certainty":   enum(certaintyNames(), "how sure a step is, the least sure first"),
 			"finding":     enum(findingNames(), "a finding's stable name"),
 			"findingWord": enum(findingWords(), "a finding's stable name, or all of a severity and graver"),
-			"count":       pattern(countPattern(), "2, \"<= 2\", \"> 0\" or \"1..3\""),
-			"time":        pattern(timePattern(), "\"< 5ms\", \"<= 1.5s\" or \"1s..2s\""),
+			"count":       pattern(object{"type": "integer", "minimum": 0}, countPattern(), "2, \"<= 2\", \"> 0\" or \"1..3\""),
+			"time":        pattern(object{"const": 0}, timePattern(), "\"< 5ms\", \"<= 1.5s\" or \"1s..2s\""),
 			"endpoint":    object{"type": "string", "description": "10.0.0.1, 10.0.0.0/8, 10.0.0.1:80, :80 or [2001:db8::1]:80"},
 			"expression":  object{"type": "string", "description": "an expression of docs/where.md"},
 			"findings":    findingsSchema(),
@@ -33,6 +33,9 @@ func Schema() ([]byte, error) {
 		},
 		"type":                 "object",
 		"additionalProperties": false,
+		"anyOf": []any{
+			object{"required": []string{"policy"}}, object{"required": []string{"capture"}}, object{"required": []string{"connections"}},
+		},
 		"properties": object{
 			"version": object{"const": 1, "description": "of this format"},
 			"timers":  enum([]string{"linux", "rfc"}, "the clocks of the ends"),
@@ -73,20 +76,19 @@ func zeroOrMore(item object) object {
 }
 
 func closed(properties object, text string) object {
-	return object{"type": "object", "additionalProperties": false, "properties": properties, "description": text}
+	return object{"type": "object", "additionalProperties": false, "minProperties": 1, "properties": properties, "description": text}
 }
 
-func pattern(p, text string) object {
-	return object{
-		"anyOf":       []any{object{"type": "integer", "minimum": 0}, object{"type": "string", "pattern": p}},
-		"description": text,
-	}
+// pattern is a number, or a text of the form p.
+func pattern(number object, p, text string) object {
+	return object{"anyOf": []any{number, object{"type": "string", "pattern": p}}, "description": text}
 }
 
-// countPattern and timePattern are what parseBound reads.
+// countPattern and timePattern are what parseBound reads; of times without a
+// unit there is only 0.
 func countPattern() string { return boundPattern(`\d+`) }
 
-func timePattern() string { return boundPattern(`(\d+(\.\d+)?\s*(ns|us|µs|ms|s|m|h)?\s*)+`) }
+func timePattern() string { return boundPattern(`(0|(\d+(\.\d+)?\s*(ns|us|µs|ms|s|m|h)\s*)+)`) }
 
 func boundPattern(value string) string {
 	return fmt.Sprintf(`^\s*((<|<=|>|>=|=|==)?\s*%s|%s\s*\.\.\s*%s)\s*$`, value, value, value)
@@ -95,7 +97,7 @@ func boundPattern(value string) string {
 func findingsSchema() object {
 	return closed(object{
 		"require": described(zeroOrMore(ref("finding")), "each of these occurs"),
-		"forbid":  described(zeroOrMore(ref("findingWord")), "none of these occurs"),
+		"forbid":  described(oneOrMore(ref("findingWord")), "none of these occurs"),
 		"allow":   described(zeroOrMore(ref("findingWord")), "these may occur; without forbid, nothing else may"),
 	}, "what the observer noticed")
 }

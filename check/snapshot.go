@@ -8,7 +8,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 
@@ -30,7 +29,7 @@ func Snapshot(o *Observed) ([]byte, error) {
 	body.put("capture", capture.Node())
 	switch n := len(o.Connections); {
 	case n > snapshotConnections:
-		capture.put("verdicts", verdictCounts(o)).put("findings", findingsSeen(o.allFindings()))
+		capture.put("verdicts", verdictCounts(mapping(), o, nil)).put("findings", findingsSeen(o.allFindings()))
 	case n > 0:
 		list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 		for i, c := range o.Connections {
@@ -86,7 +85,7 @@ func snapshotConnection(c *Connection, order int) *yaml.Node {
 	m.put("verdict", scalar(c.Verdict.String()))
 	m.put("handshake", scalar(string(c.Handshake())))
 	m.put("close", scalar(string(c.Close())))
-	if least := c.surest(bothSides()); least > statemachine.Uncertain {
+	if least := c.surest(bothSides()); c.moved(bothSides()) && least > statemachine.Uncertain {
 		m.put("certainty", scalar(least.String()))
 	}
 	if view := negotiated(); c.bothSYNs() {
@@ -109,13 +108,7 @@ func (c *Connection) bothSYNs() bool { return c.Sides[0].HasSYN && c.Sides[1].Ha
 
 // findingsSeen requires the findings that there are, and allows no others.
 func findingsSeen(found []Noticed) *yaml.Node {
-	var words []string
-	for _, f := range found {
-		if n := f.Code.String(); !slices.Contains(words, n) {
-			words = append(words, n)
-		}
-	}
-	slices.Sort(words)
+	words := codesOf(found)
 	m := mapping()
 	if len(words) > 0 {
 		m.put("require", wordList(words))
@@ -123,11 +116,12 @@ func findingsSeen(found []Noticed) *yaml.Node {
 	return m.put("allow", wordList(words)).Node()
 }
 
-func verdictCounts(o *Observed) *yaml.Node {
-	m := mapping()
-	for v := analyzer.Verdict(0); v < analyzer.NumVerdicts; v++ {
-		if n := o.withVerdict(v.String()); n > 0 {
-			m.put(v.String(), number(n))
+// verdictCounts adds to a mapping how many connections there are of each
+// verdict that is not among the known ones.
+func verdictCounts(m builder, o *Observed, known map[string]bool) *yaml.Node {
+	for _, v := range verdictNames() {
+		if n := o.withVerdict(v); n > 0 && !known[v] {
+			m.put(v, number(n))
 		}
 	}
 	return m.Node()
@@ -144,15 +138,51 @@ func (x *Expectations) Refresh(o *Observed) (text []byte, changes int, err error
 			changes++
 		}
 	}
-	changes += x.addMissing(o)
+	changes += x.dropGone(o) + x.addMissing(o)
 	text, err = encode(x.root)
+	if x.crlf {
+		text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
+	}
 	return text, changes, err
+}
+
+// dropGone removes the entries of snapshots when there is no connection at
+// their place any more.
+func (x *Expectations) dropGone(o *Observed) int {
+	list := x.list()
+	if list == nil {
+		return 0
+	}
+	before := len(list.Content)
+	for _, e := range x.entries {
+		if e.ofSnapshot() && len(e.match.choose(o.Connections)) == 0 {
+			list.Content = slices.DeleteFunc(list.Content, func(n *yaml.Node) bool { return plain(n) == e.node })
+		}
+	}
+	return before - len(list.Content)
+}
+
+// ofSnapshot reports whether the entry chooses its connection by its place
+// alone, as snapshots do.
+func (e *entry) ofSnapshot() bool {
+	return e.match.order != 0 && len(e.match.tests) == 0 && !e.counted
+}
+
+// list returns the list of connections of the file; nil when it has none, or a
+// single entry in its place.
+func (x *Expectations) list() *yaml.Node {
+	n := lookup(x.root.Content[0], "connections")
+	if n == nil || n.Kind != yaml.SequenceNode {
+		return nil
+	}
+	return n
 }
 
 // addMissing appends the connections that no entry speaks of, in a file that
 // lists them all.
 func (x *Expectations) addMissing(o *Observed) int {
-	if !x.counted || len(x.entries) == 0 || len(o.Connections) > snapshotConnections {
+	list := x.list()
+	if !x.counted || list == nil || len(x.entries) == 0 || len(o.Connections) > snapshotConnections {
 		return 0
 	}
 	covered := make(map[uint32]bool)
@@ -161,10 +191,9 @@ func (x *Expectations) addMissing(o *Observed) int {
 			covered[c.ID] = true
 		}
 	}
-	list := lookup(x.root.Content[0], "connections")
 	added := 0
 	for i, c := range o.Connections {
-		if !covered[c.ID] && list != nil && list.Kind == yaml.SequenceNode {
+		if !covered[c.ID] {
 			list.Content = append(list.Content, snapshotConnection(c, i+1))
 			added++
 		}

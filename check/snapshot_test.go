@@ -2,9 +2,11 @@ package check_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tcpstate/tcpstate/check"
@@ -80,7 +82,7 @@ func TestUpdate(t *testing.T) {
 		t.Fatal("another exchange meets the expectations")
 	}
 	r := checked(t, path, check.Options{Update: true})
-	if !strings.HasSuffix(r.Update, "changed") || r.Failed() {
+	if !strings.HasPrefix(r.Update, "changed in ") || r.Failed() {
 		t.Fatalf("%q\n%s", r.Update, people(t, r))
 	}
 	got, err := os.ReadFile(file)
@@ -130,5 +132,120 @@ func TestUpdateLeavesLimits(t *testing.T) {
 	}
 	if got, _ := os.ReadFile(file); string(got) != text {
 		t.Errorf("the file was changed to\n%s", got)
+	}
+}
+
+// TestUpdateEveryPair takes the snapshot of each bundled capture to each other
+// one: what --update writes must be met, and a second one must change nothing.
+func TestUpdateEveryPair(t *testing.T) {
+	dir := t.TempDir()
+	files := check.Find([]string{pcaps}, false)
+	if len(files) < 20 {
+		t.Fatalf("%d captures", len(files))
+	}
+	for i, from := range files {
+		text := snapshot(t, from)
+		for _, to := range []string{files[(i+1)%len(files)], files[(i+7)%len(files)], files[(i*5+3)%len(files)]} {
+			o := check.Options{Update: true, Expect: writeFile(t, filepath.Join(dir, "x.yaml"), text)}
+			if r := checked(t, to, o); r.Failed() {
+				t.Errorf("%s to %s\n%s", filepath.Base(from), filepath.Base(to), people(t, r))
+			}
+			if r := checked(t, to, o); r.Update != "unchanged" {
+				t.Errorf("%s to %s: %q", filepath.Base(from), filepath.Base(to), r.Update)
+			}
+		}
+	}
+}
+
+// TestUpdateBackAndForth takes a snapshot to a capture with findings and back:
+// each time the file is what a new snapshot would be.
+func TestUpdateBackAndForth(t *testing.T) {
+	dir := t.TempDir()
+	good := usual().write(t, dir, "good.pcap", open3+talk+close4)
+	bad := usual().write(t, dir, "bad.pcap", open3+talk+"C>S F 111:111(0) win 502\n"+close4)
+	file := writeFile(t, filepath.Join(dir, "x.yaml"), snapshot(t, good))
+	for _, path := range []string{bad, good, bad} {
+		if r := checked(t, path, check.Options{Update: true, Expect: file}); r.Failed() {
+			t.Error(people(t, r))
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := snapshot(t, path); filepath.Base(path) == "bad.pcap" && string(got) != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+// TestUpdateManyConnections takes counts of verdicts to a capture with others.
+func TestUpdateManyConnections(t *testing.T) {
+	dir := t.TempDir()
+	file := writeFile(t, filepath.Join(dir, "x.yaml"), "capture:\n  verdicts: {closed: 3}\n")
+	path := usual().write(t, dir, "x.pcap", open3+"C>S R. 101:101(0) ack 301 win 502\n")
+	if r := checked(t, path, check.Options{Update: true, Expect: file}); r.Failed() {
+		t.Error(people(t, r))
+	}
+	if got, _ := os.ReadFile(file); string(got) != "capture:\n  verdicts: {closed: 0, reset: 1}\n" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestUpdateKeepsLineEnds: a file from Windows stays one.
+func TestUpdateKeepsLineEnds(t *testing.T) {
+	dir := t.TempDir()
+	path := usual().write(t, dir, "x.pcap", open3+talk+close4)
+	file := writeFile(t, filepath.Join(dir, "x.yaml"), "# why\r\nconnections:\r\n  - verdict: reset # always\r\n")
+	checked(t, path, check.Options{Update: true, Expect: file})
+	if got, _ := os.ReadFile(file); string(got) != "# why\r\nconnections:\r\n  - verdict: closed # always\r\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestUpdateRefuses what it could not write, and leaves nothing behind.
+func TestUpdateRefuses(t *testing.T) {
+	dir := t.TempDir()
+	a := usual().write(t, dir, "a.pcap", open3+talk+close4)
+	b := usual().write(t, dir, "a.pcapng", open3+talk+close4)
+	err := check.Files(context.Background(), []string{a, b}, check.Options{Update: true}, func(r *check.Report) error {
+		if !r.BadExpectations() || !strings.Contains(r.Err.Error(), "belongs to "+a+" and "+b) {
+			t.Errorf("%s: %v", r.Capture, r.Err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var write *check.WriteError
+	r := checked(t, a, check.Options{Update: true, Expect: filepath.Join(dir, "none", "x.yaml")})
+	if !errors.As(r.Err, &write) || r.BadExpectations() {
+		t.Errorf("%v", r.Err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestUpdateTogether lets several runs write and refresh the same file: each
+// finds a whole one, and nothing is left behind.
+func TestUpdateTogether(t *testing.T) {
+	dir := t.TempDir()
+	good := usual().write(t, dir, "good.pcap", open3+talk+close4)
+	bad := usual().write(t, dir, "bad.pcap", open3+talk+"C>S R. 111:111(0) ack 321 win 502")
+	o := check.Options{Update: true, Expect: filepath.Join(dir, "x.yaml")}
+	var runs sync.WaitGroup
+	for i := range 6 {
+		runs.Go(func() {
+			for j := range 10 {
+				r := checked(t, []string{good, bad}[(i+j)%2], o)
+				if r.Err != nil {
+					t.Error(r.Err)
+				}
+			}
+		})
+	}
+	runs.Wait()
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 3 {
+		t.Errorf("left behind: %v", left)
 	}
 }

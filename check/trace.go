@@ -47,6 +47,9 @@ type traceLine struct {
 	packet uint64 // 0 for what is of no packet
 }
 
+// Connections returns how many connections the recording has.
+func (t *Trace) Connections() int { return len(t.connections) }
+
 // ReadTrace reads a capture for Compare.
 func ReadTrace(ctx context.Context, path string, detail Detail) (*Trace, error) {
 	o, err := Observe(ctx, path, statemachine.Linux())

@@ -27,31 +27,73 @@ func setList(n *yaml.Node) func(any) {
 	}
 }
 
-// setAllowed puts words into the list named allow of the mapping findings,
-// which gets one if it has none.
+// setAllowed adds words to the list named allow of the mapping findings, which
+// gets one if it has none.
 func setAllowed(findings, allow *yaml.Node) func(any) {
 	return func(v any) {
-		words, ok := v.([]string)
-		switch {
-		case !ok:
-		case allow != nil:
-			replace(allow, wordList(words))
-		default:
-			m := plain(findings)
-			m.Content = append(m.Content, scalar("allow"), wordList(words))
+		words, _ := v.([]string)
+		if allow != nil {
+			replace(allow, wordList(append(listWords(allow), words...)))
+			return
+		}
+		m := plain(findings)
+		m.Content = append(m.Content, scalar("allow"), wordList(words))
+	}
+}
+
+// setNoticed adds words to the list named allow, and to the one named require,
+// which the mapping findings gets if it has none.
+func setNoticed(findings, require, allow *yaml.Node) func(any) {
+	return func(v any) {
+		words, _ := v.([]string)
+		replace(allow, sortedList(listWords(allow), words))
+		if require != nil {
+			replace(require, sortedList(listWords(require), words))
+			return
+		}
+		m := plain(findings)
+		m.Content = append([]*yaml.Node{scalar("require"), wordList(words)}, m.Content...)
+	}
+}
+
+// dropNoticed takes a word out of the list named require, and out of the one
+// named allow, if any.
+func dropNoticed(require, allow *yaml.Node) func(any) {
+	return func(v any) {
+		for _, list := range []*yaml.Node{require, allow} {
+			if list != nil {
+				words := listWords(list)
+				replace(list, wordList(slices.DeleteFunc(words, func(w string) bool { return w == v })))
+			}
 		}
 	}
 }
 
-// dropWord takes a word out of a list, or puts an empty list in the place of
-// a single word.
-func dropWord(list *yaml.Node) func(any) {
-	return func(v any) {
-		if list.Kind != yaml.SequenceNode {
-			replace(list, wordList(nil))
+func sortedList(a, b []string) *yaml.Node {
+	words := slices.Concat(a, b)
+	slices.Sort(words)
+	return wordList(slices.Compact(words))
+}
+
+// listWords returns the words of a list, or a single one.
+func listWords(list *yaml.Node) []string {
+	if list.Kind != yaml.SequenceNode {
+		return []string{list.Value}
+	}
+	var out []string
+	for _, n := range list.Content {
+		out = append(out, plain(n).Value)
+	}
+	return out
+}
+
+// drop takes a key with its value out of a mapping.
+func drop(m *yaml.Node, key string) {
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		if m.Content[i].Value == key {
+			m.Content = slices.Delete(m.Content, i, i+2)
 			return
 		}
-		list.Content = slices.DeleteFunc(list.Content, func(n *yaml.Node) bool { return plain(n).Value == v })
 	}
 }
 

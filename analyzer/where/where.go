@@ -16,6 +16,7 @@ import (
 // Filter is a compiled expression. It is not safe for use by two goroutines.
 type Filter struct {
 	program *vm.Program
+	names   []string // the fields that it asks for
 	machine vm.VM
 	values  values
 }
@@ -45,8 +46,8 @@ func Compile(source string) (*Filter, error) {
 	f := &Filter{}
 	f.values = values{Kinds: make(map[string]int), Findings: make(map[string]int), In: within}
 	f.values.Host, f.values.Port = f.values.host, f.values.port
-	words := &wordCheck{}
-	program, err := expr.Compile(source, expr.Env(&f.values), expr.AsBool(), expr.Patch(words),
+	words, asked := &wordCheck{}, &nameList{}
+	program, err := expr.Compile(source, expr.Env(&f.values), expr.AsBool(), expr.Patch(words), expr.Patch(asked),
 		// The program knows no clock but the capture's.
 		expr.DisableBuiltin("now"))
 	if err != nil {
@@ -56,7 +57,7 @@ func Compile(source string) (*Filter, error) {
 		words.err.Source = source
 		return nil, words.err
 	}
-	f.program = program
+	f.program, f.names = program, asked.names
 	return f, nil
 }
 

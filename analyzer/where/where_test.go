@@ -86,6 +86,32 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestSeen tells what the fields of an expression are.
+func TestSeen(t *testing.T) {
+	for source, want := range map[string]string{
+		`verdict == "closed"`:                                  `verdict is "reset"`,
+		`duration > 100 and duration < 200`:                    `duration is 1.5`,
+		`client.bytes == 3 or server.port == 1`:                `client.bytes is 1000, server.port is 443`,
+		`port(80)`:                                             `client.port is 40000, server.port is 443`,
+		`host("10.9.9.9") && evicted`:                          `client.addr is "10.1.2.3", server.addr is "2001:db8::5", evicted is false`,
+		`within(client.addr, "10.9.0.0/16")`:                   `client.addr is "10.1.2.3"`,
+		`kinds.tlp > 0 || "bare-fin" in findings`:              `kinds is {fin: 1, rto: 3}, findings is {rst-ignored: 2}`,
+		`first == date("2026-01-02T03:04:05Z")`:                `first is 2026-01-02T03:04:05Z`,
+		`not (server.state in ["CLOSED"]) and len("x") == 1`:   `server.state is "FIN-WAIT-2"`,
+		`let x = bytes; x > 1e9 and any([1, 2], # == packets)`: `bytes is 1200, packets is 11`,
+		`1 == 2`: ``,
+	} {
+		f, err := where.Compile(source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if got := f.Seen(sample()); got != want {
+			t.Errorf("%s: %s, want %s", source, got, want)
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	for _, c := range []struct {
 		source, reason string

@@ -53,7 +53,7 @@ func (h *human) Report(r *check.Report) error {
 	switch {
 	case r.Failed():
 		h.heading(&b, r, len(unmet))
-	case r.Update == "written" || strings.HasSuffix(r.Update, " changed"):
+	case r.Update != "" && r.Update != "unchanged":
 		fmt.Fprintf(&b, "%s %s: %s %s (%s)\n", h.paint(green, "✓"), clean(r.Capture), clean(r.Expect), r.Update, plural(len(r.Results), "expectation"))
 	case h.opt.Verbose > 0:
 		fmt.Fprintf(&b, "%s %s: %s met%s\n", h.paint(green, "✓"), clean(r.Capture), plural(len(r.Results), "expectation"), h.by(r))
@@ -89,6 +89,9 @@ func (h *human) heading(b *strings.Builder, r *check.Report, unmet int) {
 	fmt.Fprintf(b, "%s %s", h.paint(red, "✗"), clean(r.Capture))
 	if unmet > 0 {
 		fmt.Fprintf(b, ": %d of %s not met", unmet, plural(len(r.Results), "expectation"))
+	}
+	if r.Update != "" && r.Update != "unchanged" {
+		fmt.Fprintf(b, ", %s %s", clean(r.Expect), r.Update)
 	}
 	if r.Err != nil {
 		for _, l := range errorLines(r.Err) {

@@ -46,6 +46,8 @@ func New(format string, w io.Writer) Writer {
 type totals struct {
 	captures, failed, broken int
 	met, unmet               int
+	alone                    int // captures without a file of expectations
+	policy                   string
 }
 
 func (t *totals) add(r *check.Report) {
@@ -53,6 +55,10 @@ func (t *totals) add(r *check.Report) {
 	n := len(r.Unmet())
 	t.unmet += n
 	t.met += len(r.Results) - n
+	if r.Expect == "" && len(r.Results) > 0 {
+		t.alone++
+		t.policy = r.Results[0].At.File
+	}
 	switch {
 	case r.Err != nil:
 		t.broken++
@@ -70,7 +76,14 @@ func (t *totals) String() string {
 	if t.broken > 0 {
 		s += fmt.Sprintf(", %d could not be checked", t.broken)
 	}
-	return s + fmt.Sprintf("; %s met, %d not", plural(t.met, "expectation"), t.unmet)
+	s += fmt.Sprintf("; %s met, %d not", plural(t.met, "expectation"), t.unmet)
+	switch {
+	case t.alone == t.captures && t.alone > 0:
+		s += "; judged by " + t.policy
+	case t.alone > 0:
+		s += fmt.Sprintf("; %d judged by %s", t.alone, t.policy)
+	}
+	return s
 }
 
 func plural(n int, thing string) string {

@@ -33,7 +33,7 @@ func reports() []*check.Report {
 	return []*check.Report{
 		{Capture: "pcaps/good.pcap", Expect: "pcaps/good.expect.yaml", Results: []check.Result{
 			{At: check.Position{File: "pcaps/good.expect.yaml", Line: 4, Column: 3}, Expect: "login: verdict is closed", Met: true, Code: "verdict", Conn: 1},
-			{At: check.Position{File: "pcaps/good.expect.yaml", Line: 5, Column: 3}, Expect: "login: retransmissions is <= 2", Met: true, Code: "limit:retransmissions", Conn: 1},
+			{At: check.Position{File: "pcaps/good.expect.yaml", Line: 5, Column: 3}, Expect: "login: retransmissions: <= 2", Met: true, Code: "limit:retransmissions", Conn: 1},
 		}},
 		{Capture: "pcaps/bad.pcap", Expect: "pcaps/bad.expect.yaml", Results: []check.Result{
 			{At: check.Position{File: "pcaps/bad.expect.yaml", Line: 4, Column: 3}, Expect: "login: handshake is three-way", Seen: "incomplete", Packet: 2, Code: "handshake", Conn: 1, Context: line},

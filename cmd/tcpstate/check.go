@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -107,14 +108,11 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	captures, err := check.Find(args)
-	if err != nil {
-		return &exitError{code: exitInput, lines: []string{err.Error()}}
-	}
+	captures := check.Find(args, o.expect == "")
 	if o.update && o.expect != "" && len(captures) > 1 {
 		return &usageError{text: "--update with --expect goes with one capture only", hint: "without --expect each capture gets its own file"}
 	}
-	outs, err := o.open(color, captures)
+	outs, err := o.open(color, o.inputs(captures))
 	if err != nil {
 		return err
 	}
@@ -127,6 +125,18 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	return tally.err()
+}
+
+// inputs returns all files that are read, which no report may overwrite.
+func (o *checkOptions) inputs(captures []string) []string {
+	if o.expect != "" {
+		return append([]string{o.expect}, captures...)
+	}
+	out := slices.Clone(captures)
+	for _, c := range captures {
+		out = append(out, check.ExpectationsPath(c))
+	}
+	return out
 }
 
 // policies builds the policy for captures without expectations, and what
@@ -167,29 +177,30 @@ type outputs struct {
 
 // open makes the outputs: the list for people, those of --report, and in a
 // GitHub workflow the annotations and the job's summary.
-func (o *checkOptions) open(color bool, captures []string) (*outputs, error) {
+func (o *checkOptions) open(color bool, inputs []string) (*outputs, error) {
 	outs := &outputs{}
 	var toStdout, annotated bool
+	var written []string
 	for _, spec := range o.reports {
 		form, file, named := strings.Cut(spec, "=")
-		if output.New(form, io.Discard) == nil {
+		switch {
+		case output.New(form, io.Discard) == nil:
 			return nil, &usageError{text: "unknown form of report " + quote(form), hint: check.Suggest(form, output.Formats())}
-		}
-		annotated = annotated || form == "github"
-		if !named || file == "-" {
-			if toStdout {
-				return nil, &usageError{text: "only one report can go to standard output", hint: "give " + form + "=FILE"}
+		case named && slices.Contains(written, file):
+			return nil, &usageError{text: "two reports cannot go to " + quote(file)}
+		case named && file != "" && file != "-":
+			if err := outs.create(form, file, inputs); err != nil {
+				return nil, err
 			}
-			toStdout = true
-			outs.writers = append(outs.writers, output.New(form, o.streams.out))
+			written = append(written, file)
 			continue
+		case named && file == "":
+			return nil, &usageError{text: "--report " + form + "= names no file", hint: "leave the = away for standard output"}
+		case toStdout:
+			return nil, &usageError{text: "only one report can go to standard output", hint: "give " + form + "=FILE"}
 		}
-		f, err := create("--report", file, captures)
-		if err != nil {
-			return nil, err
-		}
-		outs.files = append(outs.files, f)
-		outs.writers = append(outs.writers, output.New(form, f))
+		toStdout, annotated = true, annotated || form == "github"
+		outs.writers = append(outs.writers, output.New(form, o.streams.out))
 	}
 	if err := o.openGitHub(outs, annotated); err != nil {
 		return nil, err
@@ -199,6 +210,18 @@ func (o *checkOptions) open(color bool, captures []string) (*outputs, error) {
 		outs.writers = append([]output.Writer{list}, outs.writers...)
 	}
 	return outs, nil
+}
+
+// create adds a report that goes to a file, which must be none that is read or
+// written otherwise.
+func (o *outputs) create(form, file string, taken []string) error {
+	f, err := create("--report", file, taken)
+	if err != nil {
+		return err
+	}
+	o.files = append(o.files, f)
+	o.writers = append(o.writers, output.New(form, f))
+	return nil
 }
 
 // openGitHub adds what a workflow of GitHub shows by itself.
@@ -255,11 +278,14 @@ func firstError(errs ...error) error {
 
 // outcomes decide the exit code.
 type outcomes struct {
-	unmet, unreadable, malformed int
+	unmet, unreadable, unwritten, malformed int
 }
 
 func (t *outcomes) add(r *check.Report) {
+	var write *check.WriteError
 	switch {
+	case errors.As(r.Err, &write):
+		t.unwritten++
 	case r.BadExpectations():
 		t.malformed++
 	case r.Err != nil:
@@ -269,10 +295,12 @@ func (t *outcomes) add(r *check.Report) {
 	}
 }
 
-// err ranks what went wrong: an input that could not be read whole outranks a
-// mistake in expectations, which outranks those that were not met.
+// err ranks what went wrong: what could not be written or read whole outranks
+// a mistake in expectations, which outranks those that were not met.
 func (t *outcomes) err() error {
 	switch {
+	case t.unwritten > 0:
+		return &exitError{code: exitInput, lines: []string{fmt.Sprintf("the expectations of %s could not be written", captureCount(t.unwritten))}}
 	case t.unreadable > 0:
 		return &exitError{code: exitInput, lines: []string{fmt.Sprintf("%s could not be read whole", captureCount(t.unreadable))}}
 	case t.malformed > 0:

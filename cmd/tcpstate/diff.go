@@ -67,6 +67,9 @@ func (o *diffOptions) run(ctx context.Context, a, b string) error {
 		if traces[i], err = check.ReadTrace(ctx, path, detail); err != nil {
 			return err
 		}
+		if traces[i].Connections() == 0 {
+			return &exitError{code: exitInput, lines: []string{path + ": no TCP connection to compare"}}
+		}
 	}
 	lines := check.Compare(traces[0], traces[1])
 	if len(lines) == 0 {
