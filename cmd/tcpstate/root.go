@@ -32,7 +32,7 @@ func newRootCommand(s *streams) *cobra.Command {
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newAnalyzeCommand(s), newLiveCommand(s), newCheckCommand(s), newDiffCommand(s), newExplainCommand(s),
-		newInterfacesCommand(s), newVersionCommand(s))
+		newInterfacesCommand(s), newVersionCommand(s), newManCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	return root
