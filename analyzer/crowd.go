@@ -310,7 +310,8 @@ func (c *crowd) find(e *crowdEvent, code statemachine.Code, a, b int64) {
 // connection.
 func (c *crowd) stray(p *Packet) {
 	const header = 20
-	if p.Skip != SkipMalformed || !p.HasTCP || p.SegLen < header || !p.Src.IsValid() || !p.Dst.IsValid() {
+	if p.Skip != SkipMalformed || !p.HasTCP || p.Fragment || p.SegLen < header || // of a fragment the IP header is wrong
+		!p.Src.IsValid() || !p.Dst.IsValid() {
 		return
 	}
 	key, fromLow := keyOf(p.Src, p.Dst, 0)

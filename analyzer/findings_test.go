@@ -212,3 +212,24 @@ func TestCodersRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// A header that is no TCP header is reported without a connection; what is
+// wrong with a fragment is not its data offset.
+func TestBadDataOffset(t *testing.T) {
+	for _, fragment := range []bool{false, true} {
+		s := &script{}
+		s.talk("10.0.0.1:40000", "10.0.0.2:80").send(cl, ".", 10)
+		p := &s.packets[0]
+		p.Skip, p.SegLen, p.Fragment = SkipMalformed, 30, fragment
+		want := 1
+		if fragment {
+			want = 0
+		}
+		for _, onePass := range []bool{false, true} {
+			out := s.run(t, Options{Wants: wantAll, OnePass: onePass})
+			if got := out.capture.Findings[sm.BadDataOffset]; got != want || out.capture.Skipped[SkipMalformed] != 1 {
+				t.Errorf("fragment %t: reported %d times, want %d", fragment, got, want)
+			}
+		}
+	}
+}
