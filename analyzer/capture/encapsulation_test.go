@@ -2,6 +2,7 @@ package capture
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,6 +30,29 @@ func wlanHead(kind, flags byte, more ...byte) []byte {
 func llcIP(t int) []byte { return cat([]byte{0xaa, 0xaa, 3, 0, 0, 0}, u16(t)) }
 
 var encapsulations = []encapsulation{
+	{"Ethernet", "II", 1, func(v4, _ []byte) []byte { return eth(0x0800, v4) }},
+	{"Ethernet", "802.3 with SNAP", 1, func(v4, _ []byte) []byte { return eth(8+len(v4), cat(llcIP(0x0800), v4)) }},
+	{"Ethernet", "802.3 with LLC", 1, func(v4, _ []byte) []byte { return eth(3+len(v4), cat([]byte{6, 6, 3}, v4)) }},
+	{"Ethernet", "four VLAN tags, IPv6", 1, func(_, v6 []byte) []byte {
+		return eth(0x88a8, cat(u16(5), u16(0x8100), u16(6), u16(0x9100), u16(7), u16(0x9200), u16(8), u16(0x86dd), v6))
+	}},
+	{"Linux cooked capture", "IPv4", 113, func(v4, _ []byte) []byte {
+		return cat(u16(0), u16(1), u16(6), make([]byte, 8), u16(0x0800), v4)
+	}},
+	{"Linux cooked capture v2", "IPv6", 276, func(_, v6 []byte) []byte {
+		return cat(u16(0x86dd), u16(0), u32(3), u16(1), []byte{4, 6}, make([]byte, 8), v6)
+	}},
+	{"raw IP", "IPv4", 101, func(v4, _ []byte) []byte { return v4 }},
+	{"raw IP", "IPv6", 101, func(_, v6 []byte) []byte { return v6 }},
+	{"raw IP", "BSD's number", 12, func(v4, _ []byte) []byte { return v4 }},
+	{"raw IP", "OpenBSD's number", 14, func(_, v6 []byte) []byte { return v6 }},
+	{"raw IP", "IPv4 alone", 228, func(v4, _ []byte) []byte { return v4 }},
+	{"raw IP", "IPv6 alone", 229, func(_, v6 []byte) []byte { return v6 }},
+	{"BSD loopback", "little-endian", 0, func(v4, _ []byte) []byte { return cat([]byte{2, 0, 0, 0}, v4) }},
+	{"BSD loopback", "big-endian, IPv6", 108, func(_, v6 []byte) []byte { return cat([]byte{0, 0, 0, 30}, v6) }},
+	{"PPP", "plain", 9, func(v4, _ []byte) []byte { return cat([]byte{0xff, 3, 0, 0x21}, v4) }},
+	{"PPP", "in HDLC framing", 50, func(_, v6 []byte) []byte { return cat([]byte{0xff, 3, 0, 0x57}, v6) }},
+	{"Cisco HDLC", "IPv6", 104, func(_, v6 []byte) []byte { return cat([]byte{0x8f, 0, 0x86, 0xdd}, v6) }},
 	{"MPLS", "one label", 1, func(v4, _ []byte) []byte { return eth(0x8847, cat(u32(16<<12|0x1ff), v4)) }},
 	{"MPLS", "three labels, IPv6", 1, func(_, v6 []byte) []byte {
 		return eth(0x8848, cat(u32(16<<12), u32(17<<12), u32(18<<12|0x100), v6))
@@ -219,15 +243,63 @@ func TestEncapsulations(t *testing.T) {
 	}
 }
 
-// Every encapsulation has its line in the document.
-func TestEncapsulationsDocumented(t *testing.T) {
+// rows returns the first two cells of each row of a table in docs/input.md, by
+// the first.
+func rows(t *testing.T, heading string) map[string]string {
+	t.Helper()
 	doc, err := os.ReadFile("../../docs/input.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, section, ok := strings.Cut(string(doc), "\n## "+heading+"\n")
+	if !ok {
+		t.Fatalf("docs/input.md has no section %q", heading)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	cells := make(map[string]string)
+	for line := range strings.Lines(section) {
+		if c := strings.Split(line, "|"); len(c) > 3 && !strings.HasPrefix(line, "|---") {
+			cells[strings.TrimSpace(c[1])] = strings.TrimSpace(c[2])
+		}
+	}
+	delete(cells, "Link type") // the tables' heads
+	delete(cells, "Encapsulation")
+	return cells
+}
+
+// Every encapsulation that is tested has its row in the document, every row its
+// test, and the link types listed there are those that are decoded.
+func TestEncapsulationsDocumented(t *testing.T) {
+	links, tunnels := rows(t, "Link layers"), rows(t, "Tunnels and tags")
+	tested := make(map[string]bool)
 	for _, e := range encapsulations {
-		if !strings.Contains(string(doc), "\n| "+e.doc+" |") {
-			t.Errorf("docs/input.md has no line for %s", e.doc)
+		tested[e.doc] = true
+		_, link := links[e.doc]
+		if _, tunnel := tunnels[e.doc]; !link && !tunnel {
+			t.Errorf("docs/input.md has no row for %s", e.doc)
+		}
+	}
+	listed := map[analyzer.LinkType]bool{219: true, 51: true} // named below the table
+	for row, numbers := range links {
+		if !tested[row] {
+			t.Errorf("%s is documented and not tested", row)
+		}
+		for _, n := range strings.Split(numbers, ",") {
+			v, err := strconv.Atoi(strings.TrimSpace(n))
+			if err != nil {
+				t.Errorf("%s: %v", row, err)
+			}
+			listed[analyzer.LinkType(v)] = true
+		}
+	}
+	for row := range tunnels {
+		if !tested[row] {
+			t.Errorf("%s is documented and not tested", row)
+		}
+	}
+	for l := range analyzer.LinkType(1 << 16) {
+		if decodes(l) != listed[l] {
+			t.Errorf("link type %d: decoded %t, documented %t", l, decodes(l), listed[l])
 		}
 	}
 }
