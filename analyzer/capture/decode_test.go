@@ -240,3 +240,12 @@ func TestPanicIsContained(t *testing.T) {
 		t.Errorf("packet after a panic: %+v", p)
 	}
 }
+
+// Every step has a peeler.
+func TestPeelers(t *testing.T) {
+	for s, peel := range peelers {
+		if (peel == nil) != (step(s) == stop) {
+			t.Errorf("step %d: peeler %t", s, peel != nil)
+		}
+	}
+}

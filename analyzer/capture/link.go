@@ -110,13 +110,17 @@ func llc(p *analyzer.Packet, off int) (step, int) {
 	}
 }
 
-// cooked peels a Linux cooked header that ends at next, with its protocol at
-// off. gopacket knows version 1 only, and panics at an address length that
-// points beyond the frame; version 2 (LINKTYPE 276) does not fit its eight
-// bits.
-func cooked(p *analyzer.Packet, off, next int) (step, int) {
-	if len(p.Frame) < next {
+// cooked peels a Linux cooked header of n octets, which tells its version: in
+// the first the protocol stands at the end, in the second at the beginning.
+// gopacket knows version 1 only, and panics at an address length that points
+// beyond the frame; version 2 (LINKTYPE 276) does not fit its eight bits.
+func cooked(p *analyzer.Packet, off, n int) (step, int) {
+	if cut(p, off, n) {
 		return truncated(p)
+	}
+	next := off + n
+	if n == sllLen {
+		off = next - 2
 	}
 	const protoLLC = 4 // 802.2 follows
 	switch t := be16(p.Frame[off:]); {

@@ -10,6 +10,13 @@ import (
 // tcpLen is the length of a TCP header without options, in octets.
 const tcpLen = 20
 
+// lastStep ends the walk at the segment, which reaches to the end of the
+// innermost IP packet.
+func (d *Decoder) lastStep(p *analyzer.Packet, off int) (step, int) {
+	d.segment(p, off, d.end)
+	return stop, off
+}
+
 // segment takes the TCP header at off (RFC 9293 §3.1). The IP packet ends at
 // end on the wire, which may lie behind the captured octets.
 func (d *Decoder) segment(p *analyzer.Packet, off, end int) {

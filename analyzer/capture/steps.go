@@ -8,7 +8,7 @@ import (
 // step peels one header and names what follows it and where. What a number of
 // some registry announces is in linkStep, etherStep, protoStep, greStep, and
 // udpStep: to decode another encapsulation is a line in one of them, a step
-// here, and a line in peel.
+// here, and a line in peelers.
 type step uint8
 
 const (
@@ -78,6 +78,8 @@ const (
 	stepTunnel    // another packet inside that is not decoded
 	stepEncrypted // nobody without the key sees what is inside
 	stepLink      // no such link layer
+
+	numSteps = iota
 )
 
 // maxSteps bounds the headers of one frame. Real ones have fewer than ten;
@@ -90,133 +92,96 @@ func (d *Decoder) walk(p *analyzer.Packet, s step, off int) {
 		if s == stop {
 			return
 		}
-		s, off = d.peel(s, p, off)
+		s, off = peelers[s](d, p, off)
 	}
 	if s != stop {
 		p.Skip = analyzer.SkipTunnel
 	}
 }
 
-// peel peels the header of one step.
-func (d *Decoder) peel(s step, p *analyzer.Packet, off int) (step, int) { //nolint:cyclop // a table
-	switch s {
-	case stepEthernet:
-		return d.ethernet(p, off)
-	case stepIPv4:
-		return d.ipv4(p, off)
-	case stepIPv6:
-		return d.ipv6(p, off)
-	case stepTCP:
-		d.segment(p, off, d.end)
-		return stop, off
-	case stepUDP:
-		return udp(p, off)
-	case stepVLAN:
-		return d.vlanTag(p, off)
-	case stepLLC:
-		return llc(p, off)
-	case stepIP:
-		return raw(p, off)
-	case stepCooked:
-		return cooked(p, off+14, off+sllLen)
-	case stepCooked2:
-		return cooked(p, off, off+sll2Len)
-	case stepNull:
-		return loopback(p, off)
-	case stepPPP:
-		return ppp(p, off)
-	case stepPPPHDLC:
-		return pppHDLC(p, off)
-	case stepPPPProtocol:
-		return pppProtocol(p, off)
-	case stepCiscoHDLC:
-		return ciscoHDLC(p, off)
-	case stepTokenRing:
-		return tokenRing(p, off)
-	case stepFDDI:
-		return fddi(p, off)
-	case stepFrameRelay:
-		return frameRelay(p, off)
-	case stepRadiotap:
-		return d.radiotap(p, off)
-	case stepPrism:
-		return prism(p, off)
-	case stepPPI:
-		return ppi(p, off)
-	case stepWLAN:
-		return d.wlan(p, off)
-	case stepNFLOG:
-		return nflog(p, off)
-	case stepJuniper:
-		return juniper(p, off)
-	case stepPFLog:
-		return pflog(p, off)
-	case stepENC:
-		return enc(p, off)
-	case stepPKTAP:
-		return pktap(p, off)
-	case stepMPLS:
-		return mpls(p, off)
-	case stepPPPoE:
-		return pppoe(p, off)
-	case stepPBB:
-		return pbb(p, off)
-	case stepVNTag:
-		return tag(p, off, 4)
-	case stepETag:
-		return tag(p, off, 6)
-	case stepMACsec:
-		return macsec(p, off)
-	case stepTRILL:
-		return trill(p, off)
-	case stepNSH:
-		return nsh(p, off)
-	case stepIPInIP:
-		return ipInIP(p, off)
-	case stepGRE:
-		return gre(p, off)
-	case stepEtherIP:
-		return etherIP(p, off)
-	case stepMPLSInIP:
-		into(p, "mpls", 0)
-		return stepMPLS, off
-	case stepVXLAN:
-		return vxlan(p, off, false)
-	case stepVXLANGPE:
-		return vxlan(p, off, true)
-	case stepGeneve:
-		return geneve(p, off)
-	case stepGTPU:
-		return gtpu(p, off)
-	case stepTeredo:
-		return teredo(p, off)
-	case stepL2TP:
-		return l2tp(p, off)
-	case stepAYIYA:
-		return ayiya(p, off)
-	case stepTZSP:
-		return tzsp(p, off)
-	case stepERSPAN:
-		return erspan(p, off, 8)
-	case stepERSPAN3:
-		return erspan(p, off, 12)
-	case stepWCCP:
-		return wccp(p, off)
-	case stepICMP4, stepICMP6:
-		return icmp(p, off, s == stepICMP6)
-	case stepNotIP:
-		return end(p, analyzer.SkipNotIP)
-	case stepNotTCP:
-		return end(p, analyzer.SkipNotTCP)
-	case stepTunnel:
-		return end(p, analyzer.SkipTunnel)
-	case stepEncrypted:
-		return end(p, analyzer.SkipEncrypted)
-	case stepLink:
-		return end(p, analyzer.SkipLink)
-	case stop:
-	}
-	return stop, off
+// peeler peels the header at off and names what follows it, and where.
+type peeler func(d *Decoder, p *analyzer.Packet, off int) (step, int)
+
+// header is a peeler that needs nothing of the decoder.
+func header(peel func(p *analyzer.Packet, off int) (step, int)) peeler {
+	return func(_ *Decoder, p *analyzer.Packet, off int) (step, int) { return peel(p, off) }
+}
+
+// sized is a peeler of headers that come in several lengths, of which this is n
+// octets.
+func sized(peel func(p *analyzer.Packet, off, n int) (step, int), n int) peeler {
+	return func(_ *Decoder, p *analyzer.Packet, off int) (step, int) { return peel(p, off, n) }
+}
+
+// either is a peeler of headers that come in two forms.
+func either(peel func(p *analyzer.Packet, off int, second bool) (step, int), second bool) peeler {
+	return func(_ *Decoder, p *analyzer.Packet, off int) (step, int) { return peel(p, off, second) }
+}
+
+// ends is a peeler at which the walk ends for a reason.
+func ends(why analyzer.Skip) peeler {
+	return func(_ *Decoder, p *analyzer.Packet, _ int) (step, int) { return end(p, why) }
+}
+
+// peelers holds the peeler of each step but stop.
+var peelers = [numSteps]peeler{
+	stepEthernet:    (*Decoder).ethernet,
+	stepNull:        header(loopback),
+	stepPPP:         header(ppp),
+	stepPPPHDLC:     header(pppHDLC),
+	stepCiscoHDLC:   header(ciscoHDLC),
+	stepCooked:      sized(cooked, sllLen),
+	stepCooked2:     sized(cooked, sll2Len),
+	stepTokenRing:   header(tokenRing),
+	stepFDDI:        header(fddi),
+	stepFrameRelay:  header(frameRelay),
+	stepRadiotap:    (*Decoder).radiotap,
+	stepPrism:       header(prism),
+	stepPPI:         header(ppi),
+	stepWLAN:        (*Decoder).wlan,
+	stepNFLOG:       header(nflog),
+	stepJuniper:     header(juniper),
+	stepPFLog:       header(pflog),
+	stepENC:         header(enc),
+	stepPKTAP:       header(pktap),
+	stepLLC:         header(llc),
+	stepVLAN:        (*Decoder).vlanTag,
+	stepMPLS:        header(mpls),
+	stepPPPoE:       header(pppoe),
+	stepPPPProtocol: header(pppProtocol),
+	stepPBB:         header(pbb),
+	stepVNTag:       sized(tag, 4),
+	stepETag:        sized(tag, 6),
+	stepMACsec:      header(macsec),
+	stepTRILL:       header(trill),
+	stepNSH:         header(nsh),
+	stepIP:          header(raw),
+	stepIPv4:        (*Decoder).ipv4,
+	stepIPv6:        (*Decoder).ipv6,
+	stepTCP:         (*Decoder).lastStep,
+	stepUDP:         header(udp),
+	stepICMP4:       either(icmp, false),
+	stepICMP6:       either(icmp, true),
+	stepIPInIP:      header(ipInIP),
+	stepGRE:         header(gre),
+	stepEtherIP:     header(etherIP),
+	stepMPLSInIP:    header(mplsInIP),
+	stepVXLAN:       either(vxlan, false),
+	stepVXLANGPE:    either(vxlan, true),
+	stepGeneve:      header(geneve),
+	stepGTPU:        header(gtpu),
+	stepTeredo:      header(teredo),
+	stepL2TP:        header(l2tp),
+	stepAYIYA:       header(ayiya),
+	stepTZSP:        header(tzsp),
+	stepERSPAN:      sized(erspan, 8),
+	stepERSPAN3:     sized(erspan, 12),
+	stepWCCP:        header(wccp),
+	stepNotIP:       ends(analyzer.SkipNotIP),
+	stepNotTCP:      ends(analyzer.SkipNotTCP),
+	stepTunnel:      ends(analyzer.SkipTunnel),
+	stepEncrypted:   ends(analyzer.SkipEncrypted),
+	stepLink:        ends(analyzer.SkipLink),
 }
 
 // end ends the walk for a reason.
@@ -234,61 +199,46 @@ func truncated(p *analyzer.Packet) (step, int) { return end(p, analyzer.SkipTrun
 // malformed ends the walk at a header that contradicts itself.
 func malformed(p *analyzer.Packet) (step, int) { return end(p, analyzer.SkipMalformed) }
 
+// linkSteps holds the steps of the link types that are decoded.
+var linkSteps = [...]step{
+	analyzer.LinkEthernet:        stepEthernet,
+	analyzer.LinkNull:            stepNull,
+	analyzer.LinkLoop:            stepNull,
+	analyzer.LinkRaw:             stepIP,
+	analyzer.LinkRawOld:          stepIP,
+	analyzer.LinkRawBSD:          stepIP,
+	analyzer.LinkIPv4:            stepIPv4,
+	analyzer.LinkIPv6:            stepIPv6,
+	analyzer.LinkSLL:             stepCooked,
+	analyzer.LinkSLL2:            stepCooked2,
+	analyzer.LinkPPP:             stepPPP,
+	analyzer.LinkPPPD:            stepPPP,
+	analyzer.LinkPPPHDLC:         stepPPPHDLC,
+	analyzer.LinkPPPoE:           stepPPPoE,
+	analyzer.LinkCHDLC:           stepCiscoHDLC,
+	analyzer.LinkTokenRing:       stepTokenRing,
+	analyzer.LinkFDDI:            stepFDDI,
+	analyzer.LinkATMRFC1483:      stepLLC,
+	analyzer.LinkFrameRelay:      stepFrameRelay,
+	analyzer.LinkWLAN:            stepWLAN,
+	analyzer.LinkPrism:           stepPrism,
+	analyzer.LinkAVS:             stepPrism,
+	analyzer.LinkRadiotap:        stepRadiotap,
+	analyzer.LinkPPI:             stepPPI,
+	analyzer.LinkNFLOG:           stepNFLOG,
+	analyzer.LinkJuniperEthernet: stepJuniper,
+	analyzer.LinkPFLog:           stepPFLog,
+	analyzer.LinkENC:             stepENC,
+	analyzer.LinkPKTAP:           stepPKTAP,
+	analyzer.LinkMPLS:            stepMPLS,
+}
+
 // linkStep returns the step of a link type; stepLink when it is not decoded.
 func linkStep(l analyzer.LinkType) step {
-	switch l {
-	case analyzer.LinkEthernet:
-		return stepEthernet
-	case analyzer.LinkNull, analyzer.LinkLoop:
-		return stepNull
-	case analyzer.LinkRaw, analyzer.LinkRawOld, analyzer.LinkRawBSD:
-		return stepIP
-	case analyzer.LinkIPv4:
-		return stepIPv4
-	case analyzer.LinkIPv6:
-		return stepIPv6
-	case analyzer.LinkSLL:
-		return stepCooked
-	case analyzer.LinkSLL2:
-		return stepCooked2
-	case analyzer.LinkPPP, analyzer.LinkPPPD:
-		return stepPPP
-	case analyzer.LinkPPPHDLC:
-		return stepPPPHDLC
-	case analyzer.LinkPPPoE:
-		return stepPPPoE
-	case analyzer.LinkCHDLC:
-		return stepCiscoHDLC
-	case analyzer.LinkTokenRing:
-		return stepTokenRing
-	case analyzer.LinkFDDI:
-		return stepFDDI
-	case analyzer.LinkATMRFC1483:
-		return stepLLC
-	case analyzer.LinkFrameRelay:
-		return stepFrameRelay
-	case analyzer.LinkWLAN:
-		return stepWLAN
-	case analyzer.LinkPrism, analyzer.LinkAVS:
-		return stepPrism
-	case analyzer.LinkRadiotap:
-		return stepRadiotap
-	case analyzer.LinkPPI:
-		return stepPPI
-	case analyzer.LinkNFLOG:
-		return stepNFLOG
-	case analyzer.LinkJuniperEthernet:
-		return stepJuniper
-	case analyzer.LinkPFLog:
-		return stepPFLog
-	case analyzer.LinkENC:
-		return stepENC
-	case analyzer.LinkPKTAP:
-		return stepPKTAP
-	case analyzer.LinkMPLS:
-		return stepMPLS
+	if int64(l) >= int64(len(linkSteps)) || linkSteps[l] == stop {
+		return stepLink
 	}
-	return stepLink
+	return linkSteps[l]
 }
 
 // etherStep returns the step of an EtherType (IEEE registry).
@@ -351,29 +301,30 @@ func greStep(t uint16, sequenced bool) step {
 	return etherStep(t)
 }
 
-// protoStep returns the step of an IP protocol number (IANA).
+// protoSteps holds the steps of IP protocol numbers (IANA).
+var protoSteps = [256]step{
+	protoTCP:     stepTCP,
+	protoUDP:     stepUDP,
+	protoICMP:    stepICMP4,
+	protoICMPv6:  stepICMP6,
+	protoIPv4:    stepIPInIP,
+	protoIPv6:    stepIPInIP,
+	protoIPIP:    stepIPInIP,
+	protoEncap:   stepIPInIP,
+	protoGRE:     stepGRE,
+	protoEtherIP: stepEtherIP,
+	protoMPLS:    stepMPLSInIP,
+	protoESP:     stepEncrypted,
+	protoL2TPv3:  stepTunnel,
+	protoMobile:  stepTunnel,
+	protoIPComp:  stepTunnel,
+}
+
+// protoStep returns the step of an IP protocol number; stepNotTCP where that
+// is none of a segment or of another packet inside.
 func protoStep(proto uint8) step {
-	switch proto {
-	case protoTCP:
-		return stepTCP
-	case protoUDP:
-		return stepUDP
-	case protoICMP:
-		return stepICMP4
-	case protoICMPv6:
-		return stepICMP6
-	case protoIPv4, protoIPv6, protoIPIP, protoEncap:
-		return stepIPInIP
-	case protoGRE:
-		return stepGRE
-	case protoEtherIP:
-		return stepEtherIP
-	case protoMPLS:
-		return stepMPLSInIP
-	case protoESP:
-		return stepEncrypted
-	case protoL2TPv3, protoMobile, protoIPComp:
-		return stepTunnel
+	if s := protoSteps[proto]; s != stop {
+		return s
 	}
 	return stepNotTCP
 }

@@ -157,6 +157,12 @@ func greRouting(p *analyzer.Packet, off int) (next int, ok bool) {
 	return off, false
 }
 
+// mplsInIP begins MPLS right behind an IP or UDP header (RFC 4023, RFC 7510).
+func mplsInIP(p *analyzer.Packet, off int) (step, int) {
+	into(p, "mpls", 0)
+	return stepMPLS, off
+}
+
 // etherIP peels EtherIP's version (RFC 3378).
 func etherIP(p *analyzer.Packet, off int) (step, int) {
 	if cut(p, off, 2) {
