@@ -46,9 +46,11 @@ func TestProgram(t *testing.T) {
 		{port, frame(6, 80<<16|80)[:20], 40, false}, // the ports were cut off
 		{longer, make([]byte, 40), 100, true},       // len is that on the wire
 		{longer, make([]byte, 40), 99, false},
-		{program{{0x04, 0, 0, 1}}, nil, 0, false},                                         // no return
-		{program{{0x34, 0, 0, 0}, {0x06, 0, 0, 1}}, nil, 0, false},                        // division by zero
-		{program{{0x30, 0, 0, 0xffffffff}, {0x06, 0, 0, 1}}, make([]byte, 40), 40, false}, // load beyond the frame
+		{program{{0x81, 0, 0, 0}, {0x16, 0, 0, 0}}, make([]byte, 9), 9, false},                                 // the index is not the accumulator
+		{program{{0x81, 0, 0, 0}, {0x87, 0, 0, 0}, {0x16, 0, 0, 0}}, make([]byte, 9), 9, true},                 // until it is copied there
+		{program{{0x04, 0, 0, 1}}, nil, 0, false},                                                              // no return
+		{program{{0x34, 0, 0, 0}, {0x06, 0, 0, 1}}, nil, 0, false},                                             // division by zero
+		{program{{0x30, 0, 0, 0xffffffff}, {0x06, 0, 0, 1}}, make([]byte, 40), 40, false},                      // load beyond the frame
 		{program{{0x01, 0, 0, 0xffffffff}, {0x40, 0, 0, 0xfffffff0}, {6, 0, 0, 1}}, make([]byte, 9), 9, false}, // by the index
 	} {
 		if got := c.p.run(c.frame, c.wire); got != c.want {
@@ -70,8 +72,11 @@ func FuzzProgram(f *testing.F) {
 			if _, ok := d.(bpf.RawInstruction); ok || d == nil || i.code&7 == classMISC && i.code != 7 && i.code != 0x87 {
 				return
 			}
-			if e, ok := d.(bpf.LoadExtension); ok && e.Num != bpf.ExtLen {
-				return // extensions of Linux, which libpcap uses for live captures only
+			if e, ok := d.(bpf.LoadExtension); ok && (e.Num != bpf.ExtLen || i.code&7 == classLDX) {
+				// Extensions of Linux, which libpcap uses for live captures only; and
+				// the length as index, which x/net takes for the accumulator (bpf(4)
+				// has X <- len).
+				return
 			}
 			p, raw = append(p, i), append(raw, d)
 		}
