@@ -10,10 +10,7 @@ type sums struct {
 
 // sum counts the segment's checksum.
 func (t *tracker) sum(f *flow, it *item, side statemachine.Side) {
-	if f.tally == 0 {
-		f.tally = t.tallies.alloc()
-	}
-	s := &t.tallies.at(f.tally).sums
+	s := t.tallies.checksums(f)
 	s.seen[side]++
 	if it.sums&SumBad == 0 {
 		return
@@ -31,10 +28,10 @@ func (t *tracker) sum(f *flow, it *item, side statemachine.Side) {
 // of all its segments are wrong, its peer's are right, and what stands there
 // is often the pseudo-header's sum.
 func (t *tracker) judgeSums(f *flow) {
-	if f.tally == 0 {
+	if f.tally == 0 || t.tallies.at(f.tally).sums == 0 {
 		return
 	}
-	s := t.tallies.at(f.tally).sums
+	s := t.tallies.checksums(f)
 	for side := range statemachine.Side(2) {
 		bad, peer := s.bad[side], s.bad[side.Peer()]
 		if bad == 0 {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"runtime"
-	"slices"
 	"sync"
 )
 
@@ -32,13 +31,15 @@ type collector struct {
 	err     error
 
 	crowd  crowd
-	joined []*crowdEvent // scratch
+	joined []*crowdEvent  // scratch
+	crowds [][]crowdEvent // scratch
 
 	ids     uint32
-	drops   uint64     // lost by the capture so far
-	order   []*opening // scratch
-	numbers [][]uint32 // by worker: the number of the connection that a flow has now
-	item    []byte     // scratch
+	drops   uint64      // lost by the capture so far
+	order   []*opening  // scratch
+	opens   [][]opening // scratch
+	numbers [][]uint32  // by worker: the number of the connection that a flow has now
+	item    []byte      // scratch
 }
 
 // newCollector starts the workers of a run.
@@ -127,7 +128,7 @@ func (c *collector) collect() {
 	for i, s := range c.got {
 		c.deliver(i, s)
 	}
-	c.join()
+	c.join(c.got...)
 	for i, s := range c.got {
 		c.workers[i].free <- s
 	}
@@ -135,15 +136,15 @@ func (c *collector) collect() {
 
 // join gives the crowd what the workers said for it, in the order of the
 // packets; each packet is one worker's.
-func (c *collector) join() {
-	byPacket := func(a, b *crowdEvent) int { return cmp.Compare(a.at.Packet, b.at.Packet) }
-	if !slices.IsSortedFunc(c.joined, byPacket) {
-		slices.SortStableFunc(c.joined, byPacket)
+func (c *collector) join(said ...*saying) {
+	c.crowds = c.crowds[:0]
+	for _, s := range said {
+		c.crowds = append(c.crowds, s.crowd)
 	}
+	c.joined = merge(c.joined[:0], c.crowds, func(a, b *crowdEvent) int { return cmp.Compare(a.at.Packet, b.at.Packet) })
 	for _, e := range c.joined {
 		c.crowd.take(e)
 	}
-	c.joined = c.joined[:0]
 }
 
 // note puts a note of the crowd where it belongs.
@@ -156,13 +157,11 @@ func (c *collector) note(n *Note) {
 
 // enumerate gives numbers to the connections that were recognised, in order.
 func (c *collector) enumerate() {
-	c.order = c.order[:0]
+	c.opens = c.opens[:0]
 	for _, s := range c.got {
-		for i := range s.opens {
-			c.order = append(c.order, &s.opens[i])
-		}
+		c.opens = append(c.opens, s.opens)
 	}
-	slices.SortFunc(c.order, func(a, b *opening) int {
+	c.order = merge(c.order[:0], c.opens, func(a, b *opening) int {
 		if a.when != b.when {
 			return cmp.Compare(a.when, b.when)
 		}
@@ -198,7 +197,6 @@ func (c *collector) deliver(i int, s *saying) {
 			c.starts.add(e.key, c.item)
 		case crowdEvents:
 			crowd[0].conn = id
-			c.joined = append(c.joined, &crowd[0])
 			crowd = crowd[1:]
 		case filledEvent:
 			filled[0].ID = id
@@ -249,7 +247,7 @@ func (c *collector) finish() error {
 	for s := range c.rest {
 		i := int(s.shard)
 		c.deliver(i, s)
-		c.join()
+		c.join(s)
 		c.workers[i].free <- s
 	}
 	c.crowd.end()

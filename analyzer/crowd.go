@@ -109,7 +109,7 @@ func (e *crowdEvent) host(side statemachine.Side) (host, withPort uint64) {
 	if (side == statemachine.Client) == e.lowIsClient {
 		a, p = e.key.low, e.key.lowPort
 	}
-	host = mix(a[0]+1, a[1])
+	host = mix(a.hi+1, a.lo)
 	return host, mix(host, uint64(p)+1)
 }
 

@@ -229,7 +229,5 @@ func (t *tracker) free(f *flow) {
 	if f.live != 0 {
 		t.lives.release(f.live)
 	}
-	if f.tally != 0 {
-		t.tallies.release(f.tally)
-	}
+	t.tallies.drop(f)
 }

@@ -182,7 +182,7 @@ func TestCodersRoundTrip(t *testing.T) {
 		a.key.realm = version6
 		if i%2 == 0 {
 			a.key.realm = 0
-			a.key.low, a.key.high = [2]uint64{0, 0xffff00000000 | 7}, [2]uint64{0, 0xffff00000000 | 9}
+			a.key.low, a.key.high = address{0, mapped | 7}, address{0, mapped | 9}
 		}
 		c := coder{}
 		a.code(&c)

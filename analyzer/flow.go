@@ -46,15 +46,6 @@ func (f *flow) side(fromLow bool) statemachine.Side {
 // ends returns the endpoints by side.
 func (f *flow) ends() [2]netip.AddrPort { return endsOf(&f.key, f.lowIsClient) }
 
-// tally is what is counted of connections that need it.
-type tally struct {
-	findings findingCounts
-	sums     sums
-}
-
-// findingCounts counts the findings of one connection.
-type findingCounts [statemachine.NumCodes]uint32
-
 // facts are what the verdict needs to know of a connection's past. Times are
 // milliseconds since the first packet.
 type facts struct {

@@ -12,7 +12,7 @@ import (
 // Both families have the same form, so that a key is a few words to compare
 // and to mix.
 type flowKey struct {
-	low, high [2]uint64 // addresses, IPv4 as IPv4-mapped IPv6
+	low, high address
 	lowPort   uint16
 	highPort  uint16
 	realm     realm
@@ -39,27 +39,47 @@ func (r realm) is4() bool { return r&version6 == 0 }
 // keyOf returns the key of a packet from src to dst in a tunnel and whether src
 // is the lower end. Equal ends (a land attack) count as lower.
 func keyOf(src, dst netip.AddrPort, tunnel uint64) (k flowKey, fromLow bool) {
-	a, b := words(src.Addr()), words(dst.Addr())
-	r := realmOf(src.Addr().Is4(), tunnel)
-	if lowerEnd(a, src.Port(), b, dst.Port()) {
-		return flowKey{a, b, src.Port(), dst.Port(), r}, true
-	}
-	return flowKey{b, a, dst.Port(), src.Port(), r}, false
+	fromLow = k.set(src, dst, tunnel)
+	return k, fromLow
 }
 
-// words returns the 16 octets of an address as two numbers.
-func words(a netip.Addr) [2]uint64 {
-	b := a.As16()
-	return [2]uint64{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+// set makes k the key of a packet, and reports whether src is the lower end.
+// The reader calls it for every packet: a key is too long to be passed in
+// registers.
+func (k *flowKey) set(src, dst netip.AddrPort, tunnel uint64) (fromLow bool) {
+	a, b, ap, bp := addressOf(src.Addr()), addressOf(dst.Addr()), src.Port(), dst.Port()
+	k.realm = realmOf(src.Addr().Is4(), tunnel)
+	if fromLow = lowerEnd(a, ap, b, bp); !fromLow {
+		a, b, ap, bp = b, a, bp, ap
+	}
+	k.low, k.high, k.lowPort, k.highPort = a, b, ap, bp
+	return fromLow
 }
+
+// address is the 16 octets of an address as two numbers, IPv4 as IPv4-mapped
+// IPv6.
+type address struct{ hi, lo uint64 }
+
+func addressOf(a netip.Addr) address {
+	if a.Is4() {
+		b := a.As4()
+		return address{0, mapped | uint64(binary.BigEndian.Uint32(b[:]))}
+	}
+	b := a.As16()
+	return address{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+}
+
+// mapped is what stands before an IPv4 address as IPv6 has it (RFC 4291
+// §2.5.5.2).
+const mapped = 0xffff << 32
 
 // lowerEnd reports whether the end (a, ap) does not come after (b, bp).
-func lowerEnd(a [2]uint64, ap uint16, b [2]uint64, bp uint16) bool {
+func lowerEnd(a address, ap uint16, b address, bp uint16) bool {
 	switch {
-	case a[0] != b[0]:
-		return a[0] < b[0]
-	case a[1] != b[1]:
-		return a[1] < b[1]
+	case a.hi != b.hi:
+		return a.hi < b.hi
+	case a.lo != b.lo:
+		return a.lo < b.lo
 	default:
 		return ap <= bp
 	}
@@ -70,15 +90,16 @@ func (k *flowKey) ends() (low, high netip.AddrPort) {
 	return k.end(k.low, k.lowPort), k.end(k.high, k.highPort)
 }
 
-func (k *flowKey) end(w [2]uint64, port uint16) netip.AddrPort {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], w[0])
-	binary.BigEndian.PutUint64(b[8:], w[1])
-	a := netip.AddrFrom16(b)
+func (k *flowKey) end(w address, port uint16) netip.AddrPort {
 	if k.realm.is4() {
-		a = a.Unmap()
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], uint32(w.lo))
+		return netip.AddrPortFrom(netip.AddrFrom4(b), port)
 	}
-	return netip.AddrPortFrom(a, port)
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], w.hi)
+	binary.BigEndian.PutUint64(b[8:], w.lo)
+	return netip.AddrPortFrom(netip.AddrFrom16(b), port)
 }
 
 // isLand reports that both ends are the same.
@@ -86,7 +107,7 @@ func (k *flowKey) isLand() bool { return k.low == k.high && k.lowPort == k.highP
 
 // hashSeed is the secret of one table's hash, so that nobody can build a
 // capture whose keys all collide. Results never depend on it.
-type hashSeed [2]uint64
+type hashSeed struct{ a, b uint64 }
 
 func newHashSeed() hashSeed {
 	s := maphash.MakeSeed()
@@ -96,9 +117,9 @@ func newHashSeed() hashSeed {
 // hash mixes the key by folded multiplication, five words in three rounds.
 func (k *flowKey) hash(s hashSeed) uint32 {
 	ports := uint64(k.lowPort)<<48 | uint64(k.highPort)<<32 | uint64(k.realm)
-	h := fold(k.low[0]^s[0], k.low[1]^s[1])
-	h = fold(h^k.high[0]^s[1], k.high[1]^s[0])
-	h = fold(h^ports, s[0]^0x9e3779b97f4a7c15)
+	h := fold(k.low.hi^s.a, k.low.lo^s.b)
+	h = fold(h^k.high.hi^s.b, k.high.lo^s.a)
+	h = fold(h^ports, s.a^0x9e3779b97f4a7c15)
 	return uint32(h ^ h>>32)
 }
 

@@ -43,13 +43,11 @@ type endNumbers struct {
 // beginRecord makes t.record the record of the flow's connection, but for what
 // machine and analysis know of it.
 func (t *tracker) beginRecord(f *flow, why endReason) {
-	t.record = record{
-		key: f.key, id: f.id, lowIsClient: f.lowIsClient, role: f.role, why: why,
-		first: f.first, last: f.last, from: f.from, until: t.now.Time, facts: f.facts,
-	}
-	if f.tally != 0 {
-		t.record.counts = t.tallies.at(f.tally).findings
-	}
+	r := &t.record
+	*r = record{} // field by field below: a record is too long to be made and copied
+	r.key, r.id, r.lowIsClient, r.role, r.why = f.key, f.id, f.lowIsClient, f.role, why
+	r.first, r.last, r.from, r.until, r.facts = f.first, f.last, f.from, t.now.Time, f.facts
+	t.tallies.counts(f, &r.counts)
 }
 
 // fillRecord makes t.record the record of the flow's connection.
@@ -79,19 +77,16 @@ func (t *tracker) fillRecord(f *flow, why endReason) {
 // fill makes c the connection of the record. The findings go into spare,
 // cleared, unless it is nil; fill returns what may be the next spare.
 func (r *record) fill(c *Connection, spare map[statemachine.Code]int) map[statemachine.Code]int {
-	*c = Connection{
-		ID: r.id, Role: r.role, First: r.first, Last: r.last, Evicted: r.why == endEvicted || r.why == endIdle,
-		RTTClient: r.half[statemachine.Client], RTTServer: r.half[statemachine.Server],
-	}
+	*c = Connection{} // and field by field: it is too long to be made and copied
+	c.ID, c.Role, c.First, c.Last, c.Evicted = r.id, r.role, r.first, r.last, r.why == endEvicted || r.why == endIdle
+	c.RTTClient, c.RTTServer = r.half[statemachine.Client], r.half[statemachine.Server]
 	addrs := endsOf(&r.key, r.lowIsClient)
 	for side := range r.ends {
-		e := &r.ends[side]
-		c.Ends[side] = EndpointRecord{
-			Addr: addrs[side], ISS: e.iss, HasISS: e.hasISS, State: e.state, Certainty: e.sure,
-			Packets: e.packets, Bytes: e.bytes, Retransmissions: e.again,
-		}
+		e, to := &r.ends[side], &c.Ends[side]
+		to.Addr, to.ISS, to.HasISS, to.State, to.Certainty = addrs[side], e.iss, e.hasISS, e.state, e.sure
+		to.Packets, to.Bytes, to.Retransmissions = e.packets, e.bytes, e.again
 	}
-	for code, n := range r.counts {
+	for code, n := range &r.counts {
 		if n == 0 {
 			continue
 		}
@@ -114,15 +109,15 @@ func (k *flowKey) code(c *coder) {
 	number(c, &k.realm)
 	number(c, &k.lowPort)
 	number(c, &k.highPort)
-	for _, w := range [...]*[2]uint64{&k.low, &k.high} {
+	for _, w := range [...]*address{&k.low, &k.high} {
 		if k.realm.is4() {
-			a := uint32(w[1])
+			a := uint32(w.lo)
 			number(c, &a)
-			*w = [2]uint64{0, 0xffff<<32 | uint64(a)}
+			*w = address{0, mapped | uint64(a)}
 			continue
 		}
-		number(c, &w[0])
-		number(c, &w[1])
+		number(c, &w.hi)
+		number(c, &w.lo)
 	}
 }
 

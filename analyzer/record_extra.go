@@ -49,11 +49,11 @@ func (r *record) fillExtras(c *Connection) {
 	for side := range r.ends {
 		e, n := &c.Ends[side], &r.numbers[side]
 		o := &x.syn[side]
-		e.Options = SYNOptions{Seen: o.seen, Set: o.set, MSS: o.mss, WScale: o.wscale}
+		e.Options.Seen, e.Options.Set, e.Options.MSS, e.Options.WScale = o.seen, o.set, o.mss, o.wscale
 		e.RTTMin, e.RTTMean, e.InFlight = n.rttLeast, n.rttMean, n.inFlight
 		e.Windows = Windows{Known: n.hasWindow, Least: n.leastWindow, Most: n.most, Scale: n.scale, HasScale: n.hasScale, Zero: x.zero[side], Full: x.full[side]}
 		e.Losses = x.losses[side]
-		for state, s := range x.spent[side] {
+		for state, s := range &x.spent[side] {
 			e.Spent[state] = statemachine.Time(float64(s) * 1e9)
 		}
 	}

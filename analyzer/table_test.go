@@ -42,7 +42,7 @@ func TestTableAgainstMap(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	have := map[flowKey]uint32{}
 	for range 60_000 {
-		k := flowKey{low: [2]uint64{0, uint64(r.IntN(4000))}, lowPort: uint16(r.IntN(4))}
+		k := flowKey{low: address{0, uint64(r.IntN(4000))}, lowPort: uint16(r.IntN(4))}
 		h := k.hash(tab.seed)
 		got := tab.find(&k, h)
 		if got != have[k] {

@@ -45,7 +45,7 @@ type item struct {
 // set makes the item that of p.
 func (it *item) set(p *Packet, seed hashSeed) {
 	it.at = statemachine.Moment{Packet: p.Number, Time: p.Time}
-	it.key, it.fromLow = keyOf(p.Src, p.Dst, p.Tunnel)
+	it.fromLow = it.key.set(p.Src, p.Dst, p.Tunnel)
 	it.hash = it.key.hash(seed)
 	it.capLen, it.wireLen, it.cut = p.CapLen, p.WireLen, p.SegOff+p.SegLen > len(p.Frame)
 	if it.cut { // by the length in the record, or by that in the IP header
@@ -69,7 +69,7 @@ type tracker struct {
 	analyses slab[statemachine.Analysis]
 	helds    slab[statemachine.Held]
 	lives    slab[statemachine.Live]
-	tallies  slab[tally]
+	tallies  tallies
 	details  slab[details]
 	troubles slab[trouble]
 
@@ -394,10 +394,7 @@ func (t *tracker) finding(f *flow, fd statemachine.Finding) {
 
 // findingAt counts and notes a finding under the packet place.
 func (t *tracker) findingAt(f *flow, fd statemachine.Finding, place uint64) {
-	if f.tally == 0 {
-		f.tally = t.tallies.alloc()
-	}
-	t.tallies.at(f.tally).findings[fd.Code]++
+	t.tallies.count(f, fd.Code)
 	if t.notes == nil {
 		return
 	}
@@ -407,7 +404,7 @@ func (t *tracker) findingAt(f *flow, fd statemachine.Finding, place uint64) {
 
 // once notes a finding unless the connection has it already.
 func (t *tracker) once(f *flow, fd statemachine.Finding) {
-	if f.tally == 0 || t.tallies.at(f.tally).findings[fd.Code] == 0 {
+	if !t.tallies.counted(f, fd.Code) {
 		t.finding(f, fd)
 	}
 }

@@ -110,31 +110,12 @@ func (r *record) judgeClose() (Verdict, string) {
 		}
 		return VerdictOpenAtEnd, "closing " + r.when() + ": " + r.states()
 	case (x.did[0]|x.did[1])&closedTogether != 0:
-		return r.closed(VerdictClosedSimultaneously, "closed by both ends at the same time")
+		return r.closed(byBoth)
 	case x.did[statemachine.Server]&closedFirst != 0:
-		return r.closed(VerdictClosed, "closed: the server closed first, then the client")
+		return r.closed(byServer)
 	default:
-		return r.closed(VerdictClosed, "closed: the client closed first, then the server")
+		return r.closed(byClient)
 	}
-}
-
-// closed completes the sentence about a connection that was closed in order.
-func (r *record) closed(v Verdict, s string) (Verdict, string) {
-	for side := range statemachine.Side(2) {
-		if r.facts.did[side]&timeWaited != 0 {
-			s += "; TIME-WAIT at the " + side.String()
-		}
-	}
-	for side := range statemachine.Side(2) {
-		e := &r.ends[side]
-		if e.state == statemachine.Closed && e.sure <= statemachine.Presumed && r.facts.did[side]&timeWaited == 0 {
-			s += "; the last ACK presumably reached the " + side.String()
-		}
-	}
-	if r.facts.is&begunInMiddle != 0 {
-		return VerdictMidStreamClosed, s + "; the capture lacks the handshake"
-	}
-	return v, s
 }
 
 // judgeHalfClose judges a connection on which only side sent a FIN.

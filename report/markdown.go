@@ -78,7 +78,7 @@ func (m *markdown) Capture(c *analyzer.Capture) error {
 		b.WriteString("\n" + left.String())
 	}
 	for i := range m.table.rows {
-		m.section(&b, &m.table.rows[i])
+		m.section(&b, m.table.rows[i])
 	}
 	_, err := m.out.w.Write(b.Bytes())
 	return err

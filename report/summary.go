@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"slices"
 	"strconv"
@@ -24,15 +25,14 @@ const summaryRows = 50
 type summary struct {
 	w        io.Writer
 	opt      Options
-	rows     []row
+	rows     []*row
 	total    uint64 // connections
 	findings [statemachine.NumCodes]uint64
 }
 
 // row is what the table needs to know of one connection.
 type row struct {
-	rank       rank
-	id         uint32
+	standing
 	ends       [2]analyzer.EndpointRecord
 	verdict    analyzer.Verdict
 	detail     string
@@ -46,8 +46,14 @@ type codeCount struct {
 	count uint64
 }
 
-// rank orders connections: gravest findings first, then the number of those,
+// standing orders connections: gravest findings first, then the number of those,
 // then the connection's own number.
+type standing struct {
+	rank
+	id uint32
+}
+
+// rank is the gravest severity of a connection's findings.
 type rank struct {
 	severity int // -1 without findings
 	count    int
@@ -61,11 +67,9 @@ func (s *summary) Packet(*analyzer.Observation) error { return nil }
 // Connection counts a connection and keeps its row if it may be shown.
 func (s *summary) Connection(c *analyzer.Connection) error {
 	s.total++
-	for code, n := range c.Findings {
-		s.findings[code] += uint64(n)
-	}
 	r := rank{severity: -1}
 	for code, n := range c.Findings {
+		s.findings[code] += uint64(n)
 		switch severity := int(code.Info().Severity); {
 		case severity > r.severity:
 			r = rank{severity, n}
@@ -87,16 +91,16 @@ func (s *summary) Connection(c *analyzer.Connection) error {
 // replaceLast puts a connection among the rows, which are full and in order,
 // if it outranks the last of them.
 func (s *summary) replaceLast(c *analyzer.Connection, r rank) {
-	candidate := row{rank: r, id: c.ID}
-	if compareRows(candidate, s.rows[len(s.rows)-1]) >= 0 {
+	candidate := standing{r, c.ID}
+	if candidate.compare(s.rows[len(s.rows)-1].standing) >= 0 {
 		return
 	}
-	at, _ := slices.BinarySearchFunc(s.rows, candidate, compareRows)
+	at, _ := slices.BinarySearchFunc(s.rows, candidate, func(x *row, p standing) int { return x.compare(p) })
 	s.rows = slices.Insert(s.rows[:len(s.rows)-1], at, newRow(c, r))
 }
 
-func newRow(c *analyzer.Connection, r rank) row {
-	out := row{rank: r, id: c.ID, ends: c.Ends, verdict: c.Verdict, detail: c.Detail, evicted: c.Evicted}
+func newRow(c *analyzer.Connection, r rank) *row {
+	out := &row{standing: standing{r, c.ID}, ends: c.Ends, verdict: c.Verdict, detail: c.Detail, evicted: c.Evicted}
 	for code := range statemachine.Code(statemachine.NumCodes) {
 		if n := c.Findings[code]; n > 0 {
 			out.findings = append(out.findings, codeCount{code, uint64(n)})
@@ -111,18 +115,10 @@ func newRow(c *analyzer.Connection, r rank) row {
 	return out
 }
 
-func compareRows(a, b row) int {
-	switch {
-	case a.rank.severity != b.rank.severity:
-		return b.rank.severity - a.rank.severity
-	case a.rank.count != b.rank.count:
-		return b.rank.count - a.rank.count
-	case a.id < b.id:
-		return -1
-	case a.id > b.id:
-		return 1
-	}
-	return 0
+func compareRows(a, b *row) int { return a.compare(b.standing) }
+
+func (p standing) compare(o standing) int {
+	return cmp.Or(cmp.Compare(o.severity, p.severity), cmp.Compare(o.count, p.count), cmp.Compare(p.id, o.id))
 }
 
 func graverFirst(a, b codeCount) int {

@@ -54,7 +54,7 @@ func (m *Machine) Judge(c *Conn, held *Held, at Moment, side Side, seg *Segment)
 	if seg.Flags.Has(ACK) {
 		// A SYN-ACK opens nothing while its receiver waits for one; out of
 		// the blue it shows a connection whose SYN was not captured.
-		if m.over(c) && !(y.is(hasISS) && seg.Ack == y.iss.Add(1)) && !c.knowsISN(side.Peer(), seg.Ack-1) {
+		if !(y.is(hasISS) && seg.Ack == y.iss.Add(1)) && !c.knowsISN(side.Peer(), seg.Ack-1) && m.over(c) {
 			c.heirs[side] = heir{by: at}
 			return NewConn
 		}

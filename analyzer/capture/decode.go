@@ -1,9 +1,12 @@
 package capture
 
 import (
+	"net/netip"
+
 	"github.com/google/gopacket/layers"
 
 	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/statemachine"
 )
 
 // Decoder turns frames into packets. It keeps gopacket's layer structs between
@@ -58,12 +61,15 @@ func (d *Decoder) decodeLayers(p *analyzer.Packet) {
 	d.walk(p, linkStep(p.Link), 0)
 }
 
-// clearDecoded forgets what an earlier packet left in p.
+// clearDecoded forgets what an earlier packet left in p. It clears field by
+// field: to make a whole Packet anew and copy it costs more than to decode one.
 func clearDecoded(p *analyzer.Packet) {
-	*p = analyzer.Packet{
-		Number: p.Number, Time: p.Time, CapLen: p.CapLen, WireLen: p.WireLen,
-		File: p.File, Interface: p.Interface, Link: p.Link, Frame: p.Frame, Comment: p.Comment,
-	}
+	p.NetOff, p.IPVersion, p.SegOff, p.SegLen = 0, 0, 0, 0
+	p.HasTCP, p.Tunnelled, p.Fragment, p.Reassembled, p.Overlap = false, false, false, false, false
+	p.Tunnel, p.Captured, p.Skip, p.Sums = 0, nil, analyzer.NotSkipped, 0
+	p.ICMP = analyzer.ICMPError{}
+	p.Src, p.Dst = netip.AddrPort{}, netip.AddrPort{}
+	p.Segment = statemachine.Segment{}
 }
 
 // contain keeps a decoder's panic to the packet that caused it.

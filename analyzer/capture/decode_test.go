@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"net/netip"
+	"reflect"
 	"testing"
 
 	"github.com/tcpstate/tcpstate/analyzer"
@@ -214,6 +216,43 @@ func TestDecoderForgets(t *testing.T) {
 		p.Frame, fresh.Frame = nil, nil
 		if !samePacket(&p, &fresh) {
 			t.Errorf("reused %+v\nfresh %+v", p, fresh)
+		}
+	}
+}
+
+// What a packet had is cleared field by field: none may be left out.
+func TestClearDecodedClearsAll(t *testing.T) {
+	keeps := map[string]bool{
+		"Number": true, "Time": true, "CapLen": true, "WireLen": true, "File": true, "Interface": true, "Link": true, "Frame": true,
+		"Comment": true,
+	}
+	p := analyzer.Packet{
+		Src: netip.MustParseAddrPort("192.0.2.1:80"), Dst: netip.MustParseAddrPort("192.0.2.2:80"),
+		ICMP: analyzer.ICMPError{Quotes: true}, Segment: statemachine.Segment{Seq: 7},
+	}
+	v := reflect.ValueOf(&p).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() { //nolint:exhaustive // a kind that is not set here fails below
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+			f.SetUint(7)
+		case reflect.Int, reflect.Int64:
+			f.SetInt(7)
+		case reflect.String:
+			f.SetString("x")
+		case reflect.Slice:
+			f.Set(reflect.MakeSlice(f.Type(), 1, 1))
+		default:
+		}
+		if v.Field(i).IsZero() {
+			t.Fatalf("%s was not set", v.Type().Field(i).Name)
+		}
+	}
+	clearDecoded(&p)
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Name; v.Field(i).IsZero() == keeps[name] {
+			t.Errorf("%s is %v", name, v.Field(i))
 		}
 	}
 }

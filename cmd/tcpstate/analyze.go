@@ -420,10 +420,8 @@ type watcher struct {
 
 // Connection counts the findings that --fail-on names.
 func (w *watcher) Connection(c *analyzer.Connection) error {
-	for code, n := range c.Findings {
-		if w.codes[code] {
-			w.hits[code] += n
-		}
+	for code := range w.codes {
+		w.hits[code] += c.Findings[code]
 	}
 	return w.Sink.Connection(c)
 }
