@@ -145,7 +145,7 @@ func (r *resolution) arrivalOfFIN(y Side) {
 	}
 	pos := min(c, max(cause+1, short+1, r.tooSoon(y, cause)))
 	proof := c
-	if !sure && r.doubtfulOrder(y, first, c) || r.log[c].isFIN() && !r.closedLater(c, first, y) {
+	if !sure && r.doubtfulOrder(y, first, c) || r.log[c].isFIN() && !r.log[c].closedLater(&r.log[first], r.grace(y)) {
 		proof = -1
 	}
 	r.add(pos, cause, orderFIN, RecvFIN, proof)
@@ -197,15 +197,15 @@ func (r *resolution) ackInOrder(cause, pos int) {
 	}
 }
 
-// closedLater reports that the FIN of y at c is the first that it sent, so
-// that y had not closed when the peer's FIN, entry fin, reached it. A copy
-// that died before the tap leaves a gap in the IP IDs, or time for a
+// closedLater reports that the FIN e is the first that its sender, with the
+// given grace, sent, so that it had not closed when the peer's FIN reached it.
+// A copy that died before the tap leaves a gap in the IP IDs, or time for a
 // time-out.
-func (r *resolution) closedLater(c, fin int, y Side) bool {
-	if e := &r.log[c]; e.is(hasIPID) && e.ipid != 0 {
+func (e *entry) closedLater(fin *entry, grace Time) bool {
+	if e.is(hasIPID) && e.ipid != 0 {
 		return e.is(follows)
 	}
-	return r.log[c].at.Time-r.log[fin].at.Time <= r.grace(y)
+	return e.at.Time-fin.at.Time <= grace
 }
 
 // filler returns the segment of x between i and the cover c that brought the

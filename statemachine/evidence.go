@@ -14,12 +14,15 @@ const responseUnknown Time = 1e9
 
 // grace returns how long after a segment's capture its receiver may go on
 // sending what it sent without it.
-func (r *resolution) grace(y Side) Time {
-	if t := r.ends[y].resp; t > 0 {
-		return 2*t + response
+func (r *resolution) grace(y Side) Time { return r.ends[y].grace(&r.ends[y.Peer()]) }
+
+// grace is that of the end y, whose peer is x.
+func (y *end) grace(x *end) Time {
+	if y.resp > 0 {
+		return 2*y.resp + response
 	}
-	if t := r.ends[y.Peer()].resp; t > 0 {
-		return 2*t + response // the other half of the round trip: the best there is
+	if x.resp > 0 {
+		return 2*x.resp + response // the other half of the round trip: the best there is
 	}
 	return responseUnknown
 }

@@ -23,7 +23,8 @@ func RFC() Config { return Config{TimeWait: 4 * time.Minute} }
 // segment logs that all of them share; it is for one goroutine.
 type Machine struct {
 	cfg      Config
-	slow     bool // tests: no short way for data that flows
+	slow     bool // tests: no short way at all
+	careful  bool // tests: no short way for logs that are clean
 	steps    []Step
 	findings []Finding
 	resets   []Reset

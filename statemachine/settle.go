@@ -6,6 +6,9 @@ package statemachine
 // settleIfSure settles the whole log when no later segment can change a word
 // of it: both ends in a state in which data may flow, and nothing presumed.
 func (m *Machine) settleIfSure(c *Conn) {
+	if m.cleanHandshake(c) {
+		return
+	}
 	r := m.resolve(c)
 	if r.unsure || !r.ends[Client].state.quiet() || !r.ends[Server].state.quiet() {
 		return
@@ -27,7 +30,7 @@ func (m *Machine) commit(c *Conn, r *resolution) {
 
 // settle makes the present words final.
 func (m *Machine) settle(c *Conn) {
-	if len(c.log) > 0 {
+	if len(c.log) > 0 && !m.cleanClose(c) {
 		m.commit(c, m.resolve(c))
 	}
 }
