@@ -22,14 +22,15 @@ const maxWorkers = 8
 // batch is a run of packets.
 type batch struct {
 	when  []statemachine.Moment
-	shard []uint8 // whose share it is, and isICMP
+	shard []uint8  // whose share it is, and isICMP
+	hash  []uint32 // of its key
 	items []item
 }
 
 func newBatch() *batch {
 	return &batch{
 		when: make([]statemachine.Moment, 0, batchItems), shard: make([]uint8, 0, batchItems),
-		items: make([]item, 0, batchItems),
+		hash: make([]uint32, 0, batchItems), items: make([]item, 0, batchItems),
 	}
 }
 
@@ -46,6 +47,7 @@ func (b *batch) add(p *Packet, seed hashSeed, n int, drops uint64) {
 		shard |= isICMP
 	}
 	b.shard = append(b.shard, shard)
+	b.hash = append(b.hash, it.hash)
 }
 
 // isICMP marks in batch.shard what is no segment but an ICMP error.
@@ -53,7 +55,9 @@ const isICMP = 0x80
 
 func (b *batch) full() bool { return len(b.items) == batchItems }
 
-func (b *batch) reset() { b.when, b.shard, b.items = b.when[:0], b.shard[:0], b.items[:0] }
+func (b *batch) reset() {
+	b.when, b.shard, b.hash, b.items = b.when[:0], b.shard[:0], b.hash[:0], b.items[:0]
+}
 
 // eventKind tells what an event of a worker is.
 type eventKind uint8
@@ -151,6 +155,7 @@ func (w *worker) work(stop <-chan struct{}) {
 
 // follow takes the packets of a batch.
 func (w *worker) follow(b *batch) {
+	w.tracker.table.warm(b, w.shard)
 	for i, shard := range b.shard {
 		switch shard {
 		case w.shard:

@@ -145,10 +145,11 @@ func (m *Machine) Observe(c *Conn, at Moment, side Side, seg *Segment) {
 			return
 		}
 	}
-	e := c.enter(at, side, seg)
-	m.push(c, &e)
+	e := m.room(c)
+	c.enter(e, at, side, seg)
+	worth := c.worthTrying(m.push(c, e))
 	m.inherit(c, at, side)
-	if c.worthTrying(&e) {
+	if worth {
 		m.settleIfSure(c)
 	}
 }

@@ -113,23 +113,42 @@ func (p *logPool) put(l []entry) {
 // Memory returns the octets that the logs of all live connections take.
 func (m *Machine) Memory() int { return m.pool.lent * int(unsafe.Sizeof(entry{})) }
 
-// push appends e to the log of c, making room where it is full.
-func (m *Machine) push(c *Conn, e *entry) {
+// room returns where the next entry of c may be made: its place in the log,
+// unless another entry has to make room for it first.
+func (m *Machine) room(c *Conn) *entry {
 	if len(c.log) == cap(c.log) {
 		if cap(c.log) >= logLarge {
-			dropped := c.makeRoom()
-			m.noteDropped(c, &dropped)
-		} else {
-			class := 0
-			if cap(c.log) > 0 {
-				class = logClass(cap(c.log)) + 1
-			}
-			l := append(m.pool.get(class), c.log...)
-			m.pool.put(c.log)
-			c.log = l
+			return &m.entry
 		}
+		m.growLog(c)
 	}
-	c.log = append(c.log, *e)
+	return &c.log[:len(c.log)+1][len(c.log)]
+}
+
+// growLog gives c the next larger log.
+func (m *Machine) growLog(c *Conn) {
+	class := 0
+	if cap(c.log) > 0 {
+		class = logClass(cap(c.log)) + 1
+	}
+	l := append(m.pool.get(class), c.log...)
+	m.pool.put(c.log)
+	c.log = l
+}
+
+// push appends e, which may have been made in its place already, to the log of
+// c, making room where it is full. It returns the entry in the log.
+func (m *Machine) push(c *Conn, e *entry) *entry {
+	if len(c.log) == logLarge {
+		dropped := c.makeRoom()
+		m.noteDropped(c, &dropped)
+	}
+	to := m.room(c)
+	if to != e {
+		*to = *e
+	}
+	c.log = c.log[:len(c.log)+1]
+	return to
 }
 
 // dropLog gives the log back.

@@ -30,6 +30,7 @@ type Machine struct {
 	resets   []Reset
 	res      resolution
 	pool     logPool
+	entry    entry   // scratch, see room
 	handed   []entry // copies of a held SYN on their way to its own connection
 	copies   []HeldCopy
 	handedTo uint64                          // the packet of that SYN

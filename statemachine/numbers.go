@@ -119,13 +119,12 @@ func (c *Conn) window(x, y *end, seg *Segment) Size {
 	return w
 }
 
-// enter notes a segment and makes its log entry.
-func (c *Conn) enter(at Moment, side Side, seg *Segment) entry {
+// enter notes a segment and fills its log entry, which is not in the log yet.
+func (c *Conn) enter(e *entry, at Moment, side Side, seg *Segment) {
 	x := &c.ends[side]
-	e := entry{
-		at: at, seq: seg.Seq, ack: seg.Ack, end: seg.End(),
-		flags: seg.Flags, ipid: seg.IPID, window: seg.Window, bits: entryBits(side),
-	}
+	*e = entry{}
+	e.at, e.seq, e.ack, e.end = at, seg.Seq, seg.Ack, seg.End()
+	e.flags, e.ipid, e.window, e.bits = seg.Flags, seg.IPID, seg.Window, entryBits(side)
 	if seg.Len > 0 {
 		e.bits |= payload
 	}
@@ -151,15 +150,14 @@ func (c *Conn) enter(at Moment, side Side, seg *Segment) entry {
 		}
 	}
 	switch {
-	case x.repeats(seg) || c.capturedBefore(&e):
+	case x.repeats(seg) || c.capturedBefore(e):
 		e.bits |= copied
 	case voidShape(seg.Flags):
 		e.bits |= void
 	default:
-		e.bits |= c.noteEntry(at, side, seg, &e)
+		e.bits |= c.noteEntry(at, side, seg, e)
 	}
 	e.maxEnd = x.nxt
-	return e
 }
 
 // voidShape reports control bits that no TCP sends or takes: no ACK outside
