@@ -186,6 +186,44 @@ C>S . 112:112(0) ack 331 win 502
 	}
 }
 
+// TestBrokenOnTheWire holds recordings between real kernels, into which the lab
+// put one fault each, against the same expectations.
+func TestBrokenOnTheWire(t *testing.T) {
+	expect := writeFile(t, filepath.Join(t.TempDir(), "sound.yaml"), strings.Replace(sound, `":23"`, `":9000"`, 1))
+	lines := strings.Split(sound, "\n")
+	tests := []struct {
+		scenario   string
+		line, seen string // of the expectation that fails first; none when all are met
+		packet     uint64
+	}{
+		{scenario: "close-client"},
+		{scenario: "spoof-ack-unsent", line: "forbid: any", seen: "ack-of-unsent", packet: 8},
+		{scenario: "lost-third-ack", line: "retransmissions: 0", seen: "1", packet: 4},
+		{scenario: "spoof-fin-bare", line: "forbid: any", seen: "bare-fin", packet: 8},
+		{scenario: "spoof-rst-in-window", line: "forbid: any", seen: "rst-inexact", packet: 8},
+		{scenario: "spoof-rst-outside", line: "forbid: any", seen: "rst-out-of-window", packet: 8},
+		{scenario: "lost-syn-ack", line: "retransmissions: 0", seen: "3", packet: 3},
+		{scenario: "close-wait-left", line: "states: [CLOSED", seen: "and stays there: no TIME-WAIT", packet: 9},
+	}
+	for _, test := range tests {
+		t.Run(test.scenario, func(t *testing.T) {
+			r := checked(t, filepath.Join("..", "testdata", "truth", test.scenario, "middle.pcap"), check.Options{Expect: expect})
+			unmet := r.Unmet()
+			switch {
+			case r.Err != nil:
+				t.Fatal(r.Err)
+			case test.line == "" && len(unmet) == 0:
+				return
+			case test.line == "" || len(unmet) == 0:
+				t.Fatal(people(t, r))
+			}
+			if u := &unmet[0]; !strings.Contains(lines[u.At.Line-1], test.line) || !strings.Contains(u.Seen, test.seen) || u.Packet != test.packet || len(u.Context) < 3 {
+				t.Error(people(t, r))
+			}
+		})
+	}
+}
+
 // TestSound holds the sound exchange against the same expectations and all
 // policies: nothing may fail.
 func TestSound(t *testing.T) {

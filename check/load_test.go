@@ -104,6 +104,7 @@ func TestDemands(t *testing.T) {
 		{"close: client-first", "close: [server-first, simultaneous]"},
 		{"client: {contains: [SYN-SENT, FIN-WAIT-1]}", "client: {contains: [FIN-WAIT-1, SYN-SENT]}"},
 		{"client: {reaches: [ESTABLISHED, TIME-WAIT]}", "client: {reaches: [ESTABLISHED, CLOSING]}"},
+		{"limits: {time_in: {CLOSING: \"< 1s\"}}", "limits: {time_in: {CLOSING: \"> 1ms\"}}"},
 		{"client: {never: [CLOSING, CLOSE-WAIT]}", "client: {never: FIN-WAIT-2}"},
 		{"client: {final: TIME-WAIT}", "client: {final: CLOSED}"},
 		{"server: {final: [CLOSED, LAST-ACK]}", "server: {final: TIME-WAIT}"},
@@ -135,7 +136,34 @@ func TestDemands(t *testing.T) {
 			if r.Err != nil || r.Failed() == want {
 				t.Errorf("%s: met %v, want %v\n%s", demand, !r.Failed(), want, people(t, r))
 			}
+			for _, u := range r.Unmet() {
+				told(t, demand, &u)
+			}
 		}
+	}
+}
+
+// told demands that a failure names its line, what was seen, and, where it is
+// about a connection, the packet with the lines around it.
+func told(t *testing.T, demand string, u *check.Result) {
+	t.Helper()
+	if u.At.Line != 2 || u.At.Column == 0 || u.Expect == "" || u.Seen == "" || u.Code == "" {
+		t.Errorf("%s: %+v", demand, u)
+	}
+	if u.Conn == 0 {
+		return
+	}
+	packets := make(map[uint64]bool)
+	for _, l := range u.Context {
+		packets[l.Packet] = true
+	}
+	// The sound exchange has ten packets: its first and last have one neighbour.
+	want := 3
+	if u.Packet == 1 || u.Packet == 10 {
+		want = 2
+	}
+	if len(packets) != want || !packets[u.Packet] {
+		t.Errorf("%s: the lines of %d packets around #%d", demand, len(packets), u.Packet)
 	}
 }
 
