@@ -67,9 +67,13 @@ func location(at check.Position) *sarif.Location {
 	return sarif.NewLocationWithPhysicalLocation(p)
 }
 
-// uri writes a path as a relative or file URI.
+// uri writes a path as a relative or file URI; on Windows one with a drive is
+// absolute.
 func uri(path string) string {
-	path = filepath.ToSlash(path)
+	volume := filepath.VolumeName(path)
+	if path = filepath.ToSlash(path); volume != "" {
+		path = "/" + path
+	}
 	u := url.URL{Path: path}
 	if strings.HasPrefix(path, "/") {
 		u.Scheme = "file"

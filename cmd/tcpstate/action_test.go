@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -64,8 +63,7 @@ func TestActionPassesItsInputs(t *testing.T) {
 		if input.Description == "" {
 			t.Errorf("%s has no description", name)
 		}
-		loop := regexp.MustCompile(`for name in ([a-z ]+);`).FindSubmatch(script)
-		if !strings.Contains(string(script), "${"+variable) && (loop == nil || !slices.Contains(strings.Fields(string(loop[1])), name)) {
+		if !strings.Contains(string(script), "${"+variable) {
 			t.Errorf("the entry script does not read %s", variable)
 		}
 	}
@@ -140,7 +138,8 @@ func TestActionEntryBuilds(t *testing.T) {
 	cmd := exec.Command(bash, filepath.Join(root, "internal", "action", "entry.sh"))
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "ACTION_PATH="+root, "RUNNER_TEMP="+t.TempDir(), "INPUT_FILES=testdata/pcaps/close-*.pcap",
-		"GITHUB_ACTIONS=true", "GITHUB_STEP_SUMMARY="+summary)
+		"GITHUB_ACTIONS=true", "GITHUB_STEP_SUMMARY="+summary,
+		"GOOS=plan9", "GOFLAGS=-tags=nothing")
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "3 captures: 3 passed") {
 		t.Fatalf("%v\n%s", err, out)
@@ -159,7 +158,7 @@ func TestPreCommitHook(t *testing.T) {
 	}
 	files := regexp.MustCompile(hooks[0].Files)
 	for name, want := range map[string]bool{
-		"a.pcap": true, "d/a.pcapng.gz": true, "a.cap": true, "a.pcap.xz": true, "a.expect.yaml": true, "a.yaml": false, "a.pcap.txt": false, "a.go": false,
+		"a.pcap": true, "A.PCAP": true, "d/a.pcapng.gz": true, "a.cap": true, "a.pcap.xz": true, "a.expect.yaml": true, "a.yaml": false, "a.pcap.txt": false, "a.go": false,
 	} {
 		if files.MatchString(name) != want {
 			t.Errorf("%s: %v", name, !want)
