@@ -36,6 +36,9 @@ func sameStep(a, b *Step) bool {
 		a.Number == b.Number && a.NumberKind == b.NumberKind
 }
 
+// sameWords reports that what is said of a step is the same in a and b.
+func sameWords(a, b *Step) bool { return a.Certainty == b.Certainty && a.Proof == b.Proof }
+
 // Words returns what is to be said of c after a call of Observe, Advance or
 // Finish: new steps, and earlier ones that became surer or false. A step that
 // was said and stays as it was said draws no further word. The words are
@@ -49,7 +52,7 @@ func (m *Machine) Words(c *Conn, l *Live) []Word {
 			l.words = append(l.words, Word{Final, *s})
 			continue
 		}
-		if l.said[k].Certainty != s.Certainty {
+		if !sameWords(&l.said[k], s) {
 			l.words = append(l.words, Word{Confirmed, *s})
 		}
 		l.said = append(l.said[:k], l.said[k+1:]...)
@@ -62,7 +65,7 @@ func (m *Machine) Words(c *Conn, l *Live) []Word {
 			l.words = append(l.words, Word{Withdrawn, old})
 			continue
 		}
-		if prov[k].Certainty != old.Certainty {
+		if !sameWords(&prov[k], &old) {
 			l.words = append(l.words, Word{Confirmed, prov[k]})
 		}
 		kept = append(kept, prov[k])

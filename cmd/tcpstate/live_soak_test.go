@@ -20,7 +20,7 @@ import (
 const (
 	soakRound = 40 * time.Millisecond
 	soakKept  = 600 // connections open at a time
-	soakLeast = 6 * time.Minute
+	soakLeast = 12 * time.Minute
 )
 
 // soaking is a live run under steady traffic.
@@ -38,7 +38,7 @@ type soaking struct {
 func TestLiveSoak(t *testing.T) {
 	d := speedTime(t)
 	if d < soakLeast {
-		t.Skipf("memory takes a minute to settle: %s=30m asks for a soak, %v at least", speedEnv, soakLeast)
+		t.Skipf("memory takes two minutes to settle: %s=30m asks for a soak, %v at least", speedEnv, soakLeast)
 	}
 	if !inNamespace(t) {
 		return
