@@ -224,6 +224,30 @@ func TestBrokenOnTheWire(t *testing.T) {
 	}
 }
 
+// TestUntold: what a capture does not tell is never met.
+func TestUntold(t *testing.T) {
+	dir := t.TempDir()
+	half := usual().write(t, dir, "half.pcap", strings.Join(strings.Split(strings.TrimSpace(open3), "\n")[:2], "\n"))
+	syn := usual().write(t, dir, "syn.pcap", strings.Split(strings.TrimSpace(open3), "\n")[0])
+	for _, test := range []struct{ path, demand, seen string }{
+		{half, `limits: {handshake_rtt: "< 1h"}`, "the capture does not tell"},
+		{syn, `server: {never: CLOSE-WAIT}`, "the capture does not tell its states"},
+		{syn, `server: {certainty: presumed}`, "the capture shows no step"},
+		{syn, `server: {limits: {time_in: {CLOSE-WAIT: "< 1h"}}}`, "the capture does not tell"},
+		{syn, `server: {limits: {time_in: {CLOSE-WAIT: 0}}}`, "the capture does not tell"},
+		{half, `client: {limits: {time_in: {CLOSE-WAIT: "> 1s"}}}`, "client was never in it"},
+		{half, `limits: {time_in: {CLOSE-WAIT: "> 1s"}}`, "neither end was in it"},
+		{syn, `options: {sack: false}`, "the capture lacks a SYN"},
+		{syn, `options: {mss: ">= 0"}`, "the capture lacks a SYN"},
+	} {
+		text := "connections:\n  - " + test.demand + "\n"
+		r := checked(t, test.path, check.Options{Expect: writeFile(t, filepath.Join(dir, "x.yaml"), text)})
+		if u := r.Unmet(); len(u) != 1 || u[0].Seen != test.seen {
+			t.Errorf("%s: %v\n%s", test.demand, r.Err, people(t, r))
+		}
+	}
+}
+
 // TestSound holds the sound exchange against the same expectations and all
 // policies: nothing may fail.
 func TestSound(t *testing.T) {

@@ -92,9 +92,10 @@ func connectionMeasures() []measure {
 // timeInRule limits the time that the sides spend in a state; each that was in
 // it must keep to the limit by itself, and none may be a breach too.
 func timeInRule(sides []statemachine.Side, s statemachine.State, b Bound) rule {
-	who := "either end"
+	who, nobody := "either end", "neither end was in it"
 	if len(sides) == 1 {
 		who = sides[0].String()
+		nobody = who + " was never in it"
 	}
 	return rule{"limit:time_in", fmt.Sprintf("time of %s in %s is %s", who, s, b), func(c *Connection) outcome {
 		var been, known bool
@@ -114,7 +115,7 @@ func timeInRule(sides []statemachine.Side, s statemachine.State, b Bound) rule {
 		case !known:
 			return outcome{seen: "the capture does not tell", packet: c.First.Packet}
 		case !been && !b.meets(0):
-			return outcome{seen: who + " was never in it", packet: c.Last.Packet}
+			return outcome{seen: nobody, packet: c.Last.Packet}
 		}
 		return met()
 	}}

@@ -238,7 +238,9 @@ func (c *Connection) TimeIn(side statemachine.Side, s statemachine.State) (total
 func (c *Connection) Duration() time.Duration { return time.Duration(c.Last.Time - c.First.Time) }
 
 // HandshakeRTT returns the round trip of the handshake between the ends, and
-// whether one was measured: a tap at one end sees a half of nearly nothing.
+// whether one was measured: a tap at one end sees a half of nearly nothing, but
+// a handshake that was never completed has one half only.
 func (c *Connection) HandshakeRTT() (time.Duration, bool) {
-	return time.Duration(c.RTTClient + c.RTTServer), c.RTTClient > 0 || c.RTTServer > 0
+	completed := c.synchronized(statemachine.Client) && c.synchronized(statemachine.Server)
+	return time.Duration(c.RTTClient + c.RTTServer), completed && (c.RTTClient > 0 || c.RTTServer > 0)
 }

@@ -43,9 +43,9 @@ func negotiated() optionView {
 		mssName: "smaller mss",
 		words: func(option string, there bool) string {
 			if !there {
-				return option + " is not agreed on"
+				return "not agreed on " + option
 			}
-			return option + " is agreed on"
+			return "agreed on " + option
 		},
 		known: func(c *Connection) (uint64, bool) {
 			at, ok := uint64(0), true

@@ -93,6 +93,7 @@ func newCheckCommand(s *streams) *cobra.Command {
 	complete(c, "policy", check.PolicyNames())
 	complete(c, "forbid", check.Codes())
 	complete(c, "allow", check.Codes())
+	complete(c, "report", output.Formats())
 	complete(c, "color", colorModes())
 	return c
 }
