@@ -80,10 +80,14 @@ func (t *tracker) makeRoom() {
 	}
 }
 
+// saidOctets is what a connection's words in one pass take besides: four steps.
+const saidOctets = 4 * int(unsafe.Sizeof(statemachine.Step{}))
+
 // memory returns the octets that live connections take.
 func (t *tracker) memory() int64 {
 	n := t.table.flows.octets() + len(t.table.slots)*int(unsafe.Sizeof(slot{}))
-	n += t.conns.octets() + t.analyses.octets() + t.helds.octets() + t.lives.octets() + t.tallies.octets()
+	n += t.conns.octets() + t.analyses.octets() + t.helds.octets() + t.answers.octets() + t.tallies.octets()
+	n += t.details.octets() + t.troubles.octets() + t.lives.octets() + t.lives.used()*saidOctets
 	return int64(n + t.machine.Memory())
 }
 
@@ -160,33 +164,6 @@ func (t *tracker) endSome(n int) bool {
 	return false
 }
 
-// finishAlone is finish at the end of the input, and of what the machine would
-// say of a SYN that was all there was: its sender is in SYN-SENT, of its peer
-// nothing is known. It leaves SYNs with anything unusual, and runs that want
-// the steps, to the machine.
-func (t *tracker) finishAlone(f *flow) bool {
-	h := t.helds.at(f.held)
-	const plain = statemachine.SYN | statemachine.ECE | statemachine.CWR | statemachine.PSH
-	if t.notes != nil || f.key.isLand() || h.Segment.Len != 0 || h.Segment.Flags&^plain != 0 {
-		return false
-	}
-	f.last = h.At
-	f.packets[h.Side]++
-	f.facts.sent(h.Side, &h.Segment, f.first.Time, h.At.Time)
-	if t.records == nil {
-		return true
-	}
-	r := &t.record
-	t.beginRecord(f, endInput)
-	r.ends[h.Side] = endRecord{
-		packets: 1, iss: h.Segment.Seq, hasISS: true, state: statemachine.SynSent, sure: statemachine.Witnessed,
-	}
-	r.ends[h.Side.Peer()] = endRecord{state: statemachine.Unknown, sure: statemachine.Uncertain}
-	r.aloneExtras(h)
-	t.records.take(r)
-	return true
-}
-
 // finish settles the connection and hands out its record.
 func (t *tracker) finish(f *flow, why endReason) {
 	t.wake(f)
@@ -225,6 +202,9 @@ func (t *tracker) free(f *flow) {
 	}
 	if f.held != 0 {
 		t.helds.release(f.held)
+	}
+	if f.answer != 0 {
+		t.answers.release(f.answer)
 	}
 	if f.live != 0 {
 		t.lives.release(f.live)

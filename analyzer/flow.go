@@ -17,6 +17,7 @@ type flow struct {
 	conn        uint32 // statemachine.Conn
 	analysis    uint32 // statemachine.Analysis
 	held        uint32 // a SYN that may open the next connection, or the one that is all there was so far (alone)
+	answer      uint32 // of a connection that is alone: its SYN-ACK
 	live        uint32 // what one-pass output has said
 	tally       uint32 // findings by code, checksums
 	details     uint32 // as long as analysis
@@ -27,12 +28,14 @@ type flow struct {
 	packets     [2]uint64 // by side
 	facts       facts
 	list        listID
+	previewed   bool // what it holds alone was said
 	role        RoleReason
 	lowIsClient bool
 }
 
-// alone reports that the connection's SYN, in held, is all there was so far.
-// Until more comes it has neither conn nor analysis.
+// alone reports that the connection's SYN, in held, and perhaps its SYN-ACK, in
+// answer, are all there was so far. Until more comes it has neither conn nor
+// analysis.
 func (f *flow) alone() bool { return f.conn == 0 }
 
 // side returns which side sent a packet of the flow.

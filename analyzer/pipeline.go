@@ -63,6 +63,8 @@ type Options struct {
 	SpoolLimit int
 	// TempDir is where temporary files go; the system's own place when empty.
 	TempDir string
+
+	openings openings // tests: which connections are kept as their opening alone
 }
 
 func (o Options) wants(w Wants) bool { return o.Wants&w != 0 }

@@ -68,6 +68,7 @@ type tracker struct {
 	conns    slab[statemachine.Conn]
 	analyses slab[statemachine.Analysis]
 	helds    slab[statemachine.Held]
+	answers  slab[answer]
 	lives    slab[statemachine.Live]
 	tallies  tallies
 	details  slab[details]
@@ -87,6 +88,7 @@ type tracker struct {
 	losing   losing              // of live captures
 	live     bool                // the source is one
 	own      bool                // what is due before the packet was done: it is the packet's own turn
+	said     uint32              // what a preview has said, of lives: scratch
 	item     item                // scratch
 	note     Note                // scratch
 	record   record              // scratch
@@ -120,7 +122,7 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side, statemachine.Reading
 		f.id = i
 		t.open(f, at, fromLow, seg)
 	} else {
-		t.place(t.table.flows.at(i), at, fromLow, seg)
+		t.follow(t.table.flows.at(i), at, fromLow, seg)
 	}
 	f := t.table.flows.at(i)
 	side := f.side(fromLow)
@@ -128,7 +130,10 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side, statemachine.Reading
 		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.ClockBackwards})
 	}
 	var r statemachine.Reading
-	if !f.alone() {
+	if f.alone() {
+		f.last = at
+		r = t.preview(f, at, side, seg)
+	} else {
 		since := f.last.Time
 		r = t.feed(f, at, side, seg)
 		if t.live && r.Marks&(statemachine.GapBefore|statemachine.ACKsUnseen) != 0 {
@@ -161,6 +166,13 @@ func (t *tracker) moveTo(at statemachine.Moment) {
 	t.now.Packet = at.Packet
 	t.own = false
 	t.expire()
+}
+
+// follow takes a segment on a known four-tuple to its place.
+func (t *tracker) follow(f *flow, at statemachine.Moment, fromLow bool, seg *statemachine.Segment) {
+	if !t.answered(f, at, f.side(fromLow), seg) {
+		t.place(f, at, fromLow, seg)
+	}
 }
 
 // place decides whether a segment on a known four-tuple continues its
@@ -248,14 +260,11 @@ func (t *tracker) open(f *flow, at statemachine.Moment, fromLow bool, seg *state
 	t.number(f, at)
 	f.first, f.last, f.from = at, at, at.Packet
 	side := f.side(fromLow)
-	if t.opt.OnePass && (t.notes != nil || t.opt.wants(WantPackets)) {
-		f.live = t.lives.alloc()
-	} else if seg.IsSYN() {
+	if t.mayWait(seg) {
 		f.held = t.helds.alloc()
 		*t.helds.at(f.held) = statemachine.Held{At: at, Side: side, Segment: *seg}
-	}
-	if f.held == 0 {
-		f.conn, f.analysis, f.details = t.conns.alloc(), t.analyses.alloc(), t.details.alloc()
+	} else {
+		t.equip(f)
 	}
 	t.judgeOpening(f, seg, at, side)
 	if seg.IsSYN() {
@@ -278,20 +287,6 @@ func (t *tracker) number(f *flow, at statemachine.Moment) {
 		o.when++
 	}
 	t.opens.opened(o)
-}
-
-// wake begins to observe a connection of which so far there was only a SYN.
-// Until then nothing but that SYN is kept: a flood has millions of them, and
-// in two passes nobody waits for a word.
-func (t *tracker) wake(f *flow) {
-	if !f.alone() {
-		return
-	}
-	first := *t.helds.at(f.held)
-	t.helds.release(f.held)
-	f.held = 0
-	f.conn, f.analysis, f.details = t.conns.alloc(), t.analyses.alloc(), t.details.alloc()
-	t.feed(f, first.At, first.Side, &first.Segment)
 }
 
 // feed gives the segment to the flow's connection and takes what it settles.

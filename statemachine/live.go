@@ -29,6 +29,9 @@ type Live struct {
 	words []Word
 }
 
+// Forget makes l that of a connection of which nothing was said.
+func (l *Live) Forget() { l.said = l.said[:0] }
+
 // sameStep reports that a and b are the same move of the same end for the
 // same cause and with the same number; certainty and proof may differ.
 func sameStep(a, b *Step) bool {

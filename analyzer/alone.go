@@ -1,0 +1,198 @@
+package analyzer
+
+import (
+	"time"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// This file keeps connections of which only the opening was captured so far
+// as that opening: the SYN, and its SYN-ACK. A flood has millions of them, and
+// what the machine would make of them it can make when more comes. In one pass
+// they are observed in passing all the same, since their words are due at
+// once; that costs time, so there it begins when there are many connections.
+
+// manyLive is the number of live connections from which on one-pass runs keep
+// openings only.
+const manyLive = 1000
+
+// lonelySYN are the flags that a SYN may have which is kept alone.
+const lonelySYN = statemachine.SYN | statemachine.ECE | statemachine.CWR | statemachine.PSH
+
+// speaks reports that the run says at once what a segment means.
+func (t *tracker) speaks() bool {
+	return t.opt.OnePass && (t.notes != nil || t.opt.wants(WantPackets))
+}
+
+// openings tells which connections are kept as their opening alone. What the
+// run says does not depend on it.
+type openings uint8
+
+const (
+	openingsUsual openings = iota // all, but in one pass only beside many others
+	openingsAll
+	openingsNone
+)
+
+// mayWait reports that a connection that seg opens need not be observed yet.
+func (t *tracker) mayWait(seg *statemachine.Segment) bool {
+	if o := t.opt.openings; o != openingsUsual {
+		return o == openingsAll && seg.IsSYN()
+	}
+	return seg.IsSYN() && (!t.speaks() || t.table.live > manyLive)
+}
+
+// equip gives the flow what the observation of a connection needs.
+func (t *tracker) equip(f *flow) {
+	f.conn, f.analysis, f.details = t.conns.alloc(), t.analyses.alloc(), t.details.alloc()
+	if t.speaks() {
+		f.live = t.lives.alloc()
+	}
+}
+
+// answered keeps the SYN-ACK of a connection that is alone. It leaves to the
+// machine what is unusual: another answer, one to another SYN, one with data
+// or a window scale that only one of them has (RFC 7323 §2.2), and one that
+// comes so late that the attempt may be over.
+func (t *tracker) answered(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) bool {
+	const late = statemachine.Time(time.Minute)
+	if !f.alone() || f.answer != 0 || !seg.IsSYNACK() || seg.Len != 0 {
+		return false
+	}
+	h := t.helds.at(f.held)
+	syn := &h.Segment
+	if side == h.Side || seg.Ack != syn.Seq.Add(1) || syn.Len != 0 || syn.Flags&^lonelySYN != 0 ||
+		seg.Flags&^(lonelySYN|statemachine.ACK) != 0 || f.key.isLand() ||
+		seg.Options.NSACK != 0 || seg.Options.Has(statemachine.OptWScale) != syn.Options.Has(statemachine.OptWScale) ||
+		at.Time < h.At.Time || at.Time-h.At.Time > late {
+		return false
+	}
+	f.answer = t.answers.alloc()
+	*t.answers.at(f.answer) = answerOf(at, seg)
+	return true
+}
+
+// answer is a SYN-ACK that answers the SYN before it and carries no data, in
+// less room than a Held.
+type answer struct {
+	at                        statemachine.Moment
+	seq                       statemachine.Seq
+	tsVal, tsEcr              uint32
+	flags                     statemachine.Flags
+	set                       statemachine.OptionSet
+	mss, window, urgent, ipid uint16
+	wscale, fastOpen, ttl     uint8
+	hasIPID                   bool
+}
+
+// answerOf returns seg, which has no SACK blocks, as an answer.
+func answerOf(at statemachine.Moment, seg *statemachine.Segment) answer {
+	o := &seg.Options
+	return answer{
+		at: at, seq: seg.Seq, tsVal: o.TSVal, tsEcr: o.TSEcr, flags: seg.Flags, set: o.Set,
+		mss: o.MSS, window: seg.Window, urgent: seg.Urgent, ipid: seg.IPID,
+		wscale: o.WScale, fastOpen: o.TFOLen, ttl: seg.TTL, hasIPID: seg.HasIPID,
+	}
+}
+
+// held returns the answer to the SYN as it was captured.
+func (a *answer) held(syn *statemachine.Held) statemachine.Held {
+	return statemachine.Held{At: a.at, Side: syn.Side.Peer(), Segment: statemachine.Segment{
+		Seq: a.seq, Ack: syn.Segment.Seq.Add(1), Flags: a.flags,
+		Window: a.window, Urgent: a.urgent, IPID: a.ipid, HasIPID: a.hasIPID, TTL: a.ttl,
+		Options: statemachine.Options{
+			Set: a.set, MSS: a.mss, WScale: a.wscale, TFOLen: a.fastOpen, TSVal: a.tsVal, TSEcr: a.tsEcr,
+		},
+	}}
+}
+
+// wake begins to observe a connection of which so far only the opening was
+// kept.
+func (t *tracker) wake(f *flow) {
+	if !f.alone() {
+		return
+	}
+	held, answer, silent := f.held, f.answer, f.previewed
+	f.held, f.answer, f.previewed = 0, 0, false
+	t.equip(f)
+	syn := *t.helds.at(held)
+	t.helds.release(held)
+	t.replay(f, &syn, silent)
+	if answer != 0 {
+		synack := t.answers.at(answer).held(&syn)
+		t.answers.release(answer)
+		t.replay(f, &synack, silent)
+	}
+}
+
+// replay observes a segment that was kept. When it was said before what that
+// means it is silent.
+func (t *tracker) replay(f *flow, h *statemachine.Held, silent bool) {
+	notes, crowd := t.notes, t.crowd
+	if silent {
+		if t.crowd = nil; notes != nil {
+			t.notes = unheard{}
+		}
+	}
+	t.feed(f, h.At, h.Side, &h.Segment)
+	t.notes, t.crowd = notes, crowd
+}
+
+// unheard takes notes that were said before.
+type unheard struct{}
+
+func (unheard) take(*Note) {}
+
+// preview says in one pass what the segment at hand, the last that is kept of a
+// connection that is alone, means: it observes the opening in passing.
+func (t *tracker) preview(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) statemachine.Reading {
+	if !t.speaks() {
+		return statemachine.Reading{}
+	}
+	if t.said == 0 {
+		t.said = t.lives.alloc()
+	}
+	g := *f // a flow in passing
+	g.held, g.answer, g.tally, g.live = 0, 0, 0, t.said
+	g.conn, g.analysis, g.details = t.conns.alloc(), t.analyses.alloc(), t.details.alloc()
+	if f.tally != 0 {
+		g.tally = t.tallies.alloc()
+		*t.tallies.at(g.tally) = *t.tallies.at(f.tally)
+	}
+	if f.answer != 0 {
+		t.replay(&g, t.helds.at(f.held), true)
+	}
+	r := t.feed(&g, at, side, seg)
+	t.machine.Finish(t.conns.at(g.conn), at) // which frees its log; nobody hears of it
+	t.lives.at(t.said).Forget()
+	g.live = 0
+	t.free(&g)
+	f.previewed = true
+	return r
+}
+
+// finishAlone is finish at the end of the input, and of what the machine would
+// say of a SYN that was all there was: its sender is in SYN-SENT, of its peer
+// nothing is known. It leaves SYNs with anything unusual, and runs that want
+// the steps, to the machine.
+func (t *tracker) finishAlone(f *flow) bool {
+	h := t.helds.at(f.held)
+	if t.notes != nil || f.answer != 0 || f.key.isLand() || h.Segment.Len != 0 || h.Segment.Flags&^lonelySYN != 0 {
+		return false
+	}
+	f.last = h.At
+	f.packets[h.Side]++
+	f.facts.sent(h.Side, &h.Segment, f.first.Time, h.At.Time)
+	if t.records == nil {
+		return true
+	}
+	r := &t.record
+	t.beginRecord(f, endInput)
+	r.ends[h.Side] = endRecord{
+		packets: 1, iss: h.Segment.Seq, hasISS: true, state: statemachine.SynSent, sure: statemachine.Witnessed,
+	}
+	r.ends[h.Side.Peer()] = endRecord{state: statemachine.Unknown, sure: statemachine.Uncertain}
+	r.aloneExtras(h)
+	t.records.take(r)
+	return true
+}
