@@ -17,7 +17,7 @@ LIVE_SOURCE := $(wildcard analyzer/capture/live_libpcap.go)
 SETUP       := . internal/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz lab truth clean
+.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz page lab truth clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ bench-growth: build ## how time and memory grow: docs/growth.svg
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@$(SETUP) && need_go && run_fuzz "$(FUZZTIME)"
+
+page: ## builds the program of the HTML report (node and npm)
+	@cd report/page/web && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error && npx tsc --noEmit && npx vite build --logLevel warn
 
 lab: ## records the captures of testdata/pcaps anew (root, network namespaces)
 	@$(SETUP) && need_go && "$$GO" run ./lab -o $(LABDIR) -pcaps testdata/pcaps

@@ -29,6 +29,7 @@ const (
 	Mermaid                // a sequence diagram for Mermaid
 	SVG                    // a ladder for each connection
 	Markdown               // a report to paste into an issue
+	HTML                   // a report of one file for a browser, see docs/report.md
 
 	numFormats = iota
 )
@@ -36,6 +37,7 @@ const (
 var formatNames = [numFormats]string{
 	Timeline: "timeline", Summary: "summary", NDJSON: "ndjson", Zeek: "zeek", ZeekJSON: "zeek-json",
 	RFC: "rfc", Mermaid: "mermaid", SVG: "svg", Markdown: "markdown",
+	HTML: "html",
 }
 
 // String returns the name that the command takes.
@@ -79,6 +81,8 @@ type Options struct {
 	Segments bool           // NDJSON: a record for each segment
 	Events   EventSet       // NDJSON: the kinds of records; zero means all, segments only with Segments
 	Prompt   bool           // write after each packet instead of in large pieces
+	// PageSegments is how many segments a page of HTML has, page.DefaultSegments when 0.
+	PageSegments int
 }
 
 // New returns the renderer of form f that writes to w. Its errors are those
@@ -99,6 +103,8 @@ func New(w io.Writer, f Format, o Options) analyzer.Sink {
 		return newLadders(w, o)
 	case Markdown:
 		return newMarkdown(w, o)
+	case HTML:
+		return newPages(w, o)
 	case Timeline:
 	}
 	return newTimeline(w, o)
@@ -113,7 +119,7 @@ func Wants(f Format, o Options) analyzer.Wants {
 		return newEventSet(o).wants()
 	case Zeek, ZeekJSON:
 		return analyzer.WantBare
-	case Timeline, RFC, Mermaid, SVG, Markdown:
+	case Timeline, RFC, Mermaid, SVG, Markdown, HTML:
 	}
 	return analyzer.WantPackets | analyzer.WantNotes | analyzer.WantConnections
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tcpstate/tcpstate/analyzer/capture"
 	"github.com/tcpstate/tcpstate/report"
 	"github.com/tcpstate/tcpstate/report/figure"
+	"github.com/tcpstate/tcpstate/report/page"
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 
@@ -34,6 +35,7 @@ type analyzeOptions struct {
 	segments bool
 	input    inputOptions
 	all      bool
+	page     int // segments on a page of HTML
 
 	absolute bool
 	stamps   int
@@ -95,8 +97,7 @@ func newAnalyzeCommand(s *streams) *cobra.Command {
 			}
 			return o.run(c.Context())
 		},
-		ValidArgsFunction: cobra.FixedCompletions(
-			[]string{"pcap", "pcapng", "cap", "gz", "zst", "lz4", "xz"}, cobra.ShellCompDirectiveFilterFileExt),
+		ValidArgsFunction: cobra.FixedCompletions(captureEndings(), cobra.ShellCompDirectiveFilterFileExt),
 	}
 	o.addFlags(c)
 	o.choice.addFlags(c.Flags())
@@ -112,6 +113,7 @@ func (o *analyzeOptions) addFlags(c *cobra.Command) {
 	f.StringVarP(&o.output, "output", "o", "", "write results to this file instead of standard output")
 	f.StringVar(&o.color, "color", "auto", "colour of annotations: auto, always, never; auto obeys NO_COLOR")
 	f.BoolVar(&o.all, "all", false, "every connection in the summary, not only the first 50")
+	f.IntVar(&o.page, "page-segments", page.DefaultSegments, "html: how many segments to include, those of connections with findings first")
 	f.BoolVar(&o.segments, "segments", false, "ndjson: a record for each segment too")
 	f.StringSliceVar(&o.events, "events", nil, "ndjson: only these kinds: "+strings.Join(report.EventNames(), ", "))
 	f.StringSliceVar(&o.failOn, "fail-on", nil, "exit with 1 when one of these findings occurs")
@@ -137,6 +139,9 @@ func complete(c *cobra.Command, flag string, values []string) {
 	// command would show.
 	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
+
+// captureEndings are the usual ends of the names of captures.
+func captureEndings() []string { return []string{"pcap", "pcapng", "cap", "gz", "zst", "lz4", "xz"} }
 
 func colorModes() []string   { return []string{"auto", "always", "never"} }
 func timerPresets() []string { return []string{"linux", "rfc"} }
@@ -177,11 +182,12 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	watch := &watcher{Sink: report.New(out, format, options), codes: codes}
+	renderer := report.New(out, format, options)
+	watch := &watcher{Sink: renderer, codes: codes}
 	run := analyzer.Options{
 		Wants:    wants | o.choice.wants(),
 		OnePass:  o.onePass(),
-		Choose:   o.choice.pick(),
+		Choose:   foreseen(renderer, o.choice.pick(), o.onePass()),
 		AnyOrder: format == report.Summary && !capture.MayTellLosses(o.files), // the table has an order of its own
 		Machine:  timers,
 	}
@@ -218,6 +224,24 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 		return err
 	}
 	return watch.outcome()
+}
+
+// foreseen tells a renderer that plans ahead of each chosen connection before
+// its packets come, where the input is read twice.
+func foreseen(sink analyzer.Sink, pick func(*analyzer.Connection) (bool, error), once bool) func(*analyzer.Connection) (bool, error) {
+	plans, ok := sink.(report.Planner)
+	if !ok || once {
+		return pick
+	}
+	return func(c *analyzer.Connection) (bool, error) {
+		if pick != nil {
+			if ok, err := pick(c); !ok || err != nil {
+				return false, err
+			}
+		}
+		plans.Foresee(c)
+		return true, nil
+	}
 }
 
 // onePass decides whether the input is read once, because it cannot be read
@@ -259,12 +283,18 @@ func (o *analyzeOptions) report() (report.Format, report.Options, error) {
 		return 0, report.Options{}, &usageError{text: "-t may stand five times at most"}
 	}
 	terminal := o.streams.terminal && o.output == ""
+	if format == report.HTML && terminal {
+		return 0, report.Options{}, &usageError{text: "a page of HTML is not for a terminal", hint: "add -o report.html, or use tcpstate view"}
+	}
+	if o.page < 1 {
+		return 0, report.Options{}, &usageError{text: "--page-segments must be 1 at least"}
+	}
 	out := report.Options{
 		Tcpdump: report.TcpdumpOptions{
 			Absolute: o.absolute, Time: report.TimeFormat(o.stamps), Link: o.link,
 			Verbose: min(o.verbose, 3), Number: o.number, InterfaceName: interfaceNames(),
 		},
-		Color: color, All: o.all, Segments: o.segments, Events: events,
+		Color: color, All: o.all, Segments: o.segments, Events: events, PageSegments: o.page,
 		Prompt: terminal || o.input.follow || !capture.Rereadable(o.files),
 	}
 	if o.output == "" {

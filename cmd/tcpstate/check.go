@@ -76,8 +76,7 @@ func newCheckCommand(s *streams) *cobra.Command {
 			o.changed = c.Flags().Changed
 			return o.run(c.Context(), args)
 		},
-		ValidArgsFunction: cobra.FixedCompletions(
-			[]string{"pcap", "pcapng", "cap", "gz", "zst", "lz4", "xz"}, cobra.ShellCompDirectiveFilterFileExt),
+		ValidArgsFunction: cobra.FixedCompletions(captureEndings(), cobra.ShellCompDirectiveFilterFileExt),
 	}
 	f := c.Flags()
 	f.SortFlags = false

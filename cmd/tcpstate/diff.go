@@ -40,9 +40,8 @@ func newDiffCommand(s *streams) *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0], args[1]) },
-		ValidArgsFunction: cobra.FixedCompletions(
-			[]string{"pcap", "pcapng", "cap", "gz", "zst", "lz4", "xz"}, cobra.ShellCompDirectiveFilterFileExt),
+		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0], args[1]) },
+		ValidArgsFunction: cobra.FixedCompletions(captureEndings(), cobra.ShellCompDirectiveFilterFileExt),
 	}
 	f := c.Flags()
 	f.SortFlags = false

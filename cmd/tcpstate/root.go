@@ -31,7 +31,7 @@ func newRootCommand(s *streams) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newAnalyzeCommand(s), newLiveCommand(s), newCheckCommand(s), newDiffCommand(s), newExplainCommand(s),
+	root.AddCommand(newAnalyzeCommand(s), newViewCommand(s), newLiveCommand(s), newCheckCommand(s), newDiffCommand(s), newExplainCommand(s),
 		newInterfacesCommand(s), newVersionCommand(s), newManCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -82,7 +82,7 @@ func (m *mermaid) message(r *Row) {
 	s := &m.talk.Segments[r.Segment]
 	arrow := "->>"
 	switch {
-	case r.Lost || rejected(s):
+	case r.Lost || s.Rejected():
 		arrow = "-x"
 	case !r.Arrives:
 		arrow = "-)"

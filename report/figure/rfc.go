@@ -115,7 +115,7 @@ func (d *drawing) exchange(r *Row, number int) rfcLine {
 	switch {
 	case r.Lost:
 		arrows[peer] = "XXX"
-	case r.Arrives && rejected(s):
+	case r.Arrives && s.Rejected():
 		states[peer], arrows[peer] = word(r.After[peer]), "XXX"
 	case r.Arrives:
 		states[peer], arrows[peer] = d.received(r, s), arrow
@@ -161,9 +161,9 @@ func copied(s *Segment) bool {
 	return s.has(statemachine.OldDuplicateSYN)
 }
 
-// rejected reports a segment whose receiver threw it away (RFC 9293
+// Rejected reports a segment whose receiver threw it away (RFC 9293
 // §3.10.7.4, first and second check).
-func rejected(s *Segment) bool {
+func (s *Segment) Rejected() bool {
 	return s.has(statemachine.RSTOutOfWindow) || s.has(statemachine.RSTIgnored) ||
 		s.has(statemachine.DataOutOfWindow) || s.has(statemachine.PAWSReject)
 }

@@ -171,7 +171,7 @@ func (d *ladder) arrow(r *Row, from, to int) {
 		x1, x2, tip = x2, x1, 7
 	}
 	class := "arrow"
-	if r.Lost || rejected(s) {
+	if r.Lost || s.Rejected() {
 		class = "bad"
 	}
 	if r.Lost {
@@ -185,7 +185,7 @@ func (d *ladder) arrow(r *Row, from, to int) {
 		d.b = fmt.Appendf(d.b, `<path class="head" d="M%d %dl%d -4v8z"/>`, x2, to, tip)
 	}
 	d.b = append(d.b, '\n')
-	text := d.label(s)
+	text := s.Label(d.absolute)
 	d.labels = fmt.Appendf(d.labels, `<text class="label" x="%d" y="%d">%s</text>`+"\n",
 		(svgLeft+svgRight)/2-int(float64(len(text))*svgCharPix/2), from-1, html.EscapeString(text))
 	d.text(svgMargin, from+4, "faint", d.time(s))
@@ -194,9 +194,10 @@ func (d *ladder) arrow(r *Row, from, to int) {
 	}
 }
 
-// label returns what stands above a segment's arrow.
-func (d *ladder) label(s *Segment) string {
-	seq, ack := s.numbers(d.absolute)
+// Label returns what stands above a segment's arrow: its control bits, numbers
+// and octets.
+func (s *Segment) Label(absolute bool) string {
+	seq, ack := s.numbers(absolute)
 	text := control(s.Flags) + " seq " + seq
 	if s.Flags.Has(statemachine.ACK) {
 		text += " ack " + ack
