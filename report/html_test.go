@@ -129,14 +129,14 @@ func readPage(t *testing.T, page string) *pageData {
 	}
 }
 
-// record is an object of NDJSON.
-type record = map[string]any
+// jsonObject is an object of NDJSON.
+type jsonObject = map[string]any
 
-func records(t *testing.T, text string) map[string][]record {
+func ndjsonRecords(t *testing.T, text string) map[string][]jsonObject {
 	t.Helper()
-	out := make(map[string][]record)
+	out := make(map[string][]jsonObject)
 	for line := range strings.Lines(text) {
-		var r record
+		var r jsonObject
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func TestPageAgreesWithNDJSON(t *testing.T) {
 	for _, file := range captures(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			d := readPage(t, render(t, file, report.HTML, report.Options{}, false))
-			want := records(t, render(t, file, report.NDJSON, report.Options{Segments: true}, false))
+			want := ndjsonRecords(t, render(t, file, report.NDJSON, report.Options{Segments: true}, false))
 			if len(want["connection"]) != d.head.Rows {
 				t.Fatalf("%d rows, %d connections", d.head.Rows, len(want["connection"]))
 			}
@@ -176,15 +176,15 @@ func TestPageAgreesWithNDJSON(t *testing.T) {
 	}
 }
 
-func compareConnection(t *testing.T, d *pageData, i int, start time.Time, c record) {
+func compareConnection(t *testing.T, d *pageData, i int, start time.Time, c jsonObject) {
 	t.Helper()
 	col := func(name string) int { return int(d.columns[name][i]) }
-	got := record{
+	got := jsonObject{
 		"conn": col("conn"), "first_ts": start.UTC().Format("2006-01-02T15:04:05.000000000Z"),
 		"last_ts": start.Add(time.Duration(col("lasts"))).UTC().Format("2006-01-02T15:04:05.000000000Z"),
 		"verdict": d.head.Verdicts[col("verdict")], "verdict_detail": d.head.Details[col("detail")],
 	}
-	packets, octets := record{}, record{}
+	packets, octets := jsonObject{}, jsonObject{}
 	for _, side := range []string{"client", "server"} {
 		addr := netip.MustParseAddr(d.head.Addrs[col(side+"Addr")])
 		got[side] = netip.AddrPortFrom(addr, uint16(col(side+"Port"))).String()
@@ -192,7 +192,7 @@ func compareConnection(t *testing.T, d *pageData, i int, start time.Time, c reco
 		got[side+"_certainty"] = d.head.Certainty[col(side+"Sure")]
 		packets[side], octets[side] = col(side+"Packets"), col(side+"Bytes")
 		again := 0.0
-		for _, n := range c["retransmissions"].(record)[side].(record) {
+		for _, n := range c["retransmissions"].(jsonObject)[side].(jsonObject) {
 			again += n.(float64)
 		}
 		if int(again) != col(side+"Again") {
@@ -200,7 +200,7 @@ func compareConnection(t *testing.T, d *pageData, i int, start time.Time, c reco
 		}
 	}
 	got["packets"], got["bytes"] = packets, octets
-	findings := record{}
+	findings := jsonObject{}
 	if text := d.head.Found[col("found")]; text != "" {
 		for pair := range strings.SplitSeq(text, ",") {
 			var code, n int
@@ -219,7 +219,7 @@ func compareConnection(t *testing.T, d *pageData, i int, start time.Time, c reco
 }
 
 // compareSegments holds the segments of a connection against their records.
-func compareSegments(t *testing.T, d *pageData, got *pageDetail, conn any, want map[string][]record) {
+func compareSegments(t *testing.T, d *pageData, got *pageDetail, conn any, want map[string][]jsonObject) {
 	t.Helper()
 	found := make(map[string]bool)
 	for _, f := range want["finding"] {
@@ -237,7 +237,7 @@ func compareSegments(t *testing.T, d *pageData, got *pageDetail, conn any, want 
 		if kind == "retransmission" {
 			kind += " (" + s["kind"].(string) + ")"
 		}
-		values := record{"packet": got.Packet[i], "role": [2]string{"client", "server"}[got.Side[i]], "repeats": got.Repeats[i], "marks": got.Marks[i]}
+		values := jsonObject{"packet": got.Packet[i], "role": [2]string{"client", "server"}[got.Side[i]], "repeats": got.Repeats[i], "marks": got.Marks[i]}
 		if _, ok := s["rel_seq"]; ok {
 			values["rel_seq"] = got.Seq[i]
 			if strings.Contains(s["flags"].(string), ".") {
@@ -269,7 +269,7 @@ func compareSegments(t *testing.T, d *pageData, got *pageDetail, conn any, want 
 
 // compareStates holds the ladder against the steps: the same end, and rungs of
 // one end in the order of time.
-func compareStates(t *testing.T, d *pageData, got *pageDetail, c record) {
+func compareStates(t *testing.T, d *pageData, got *pageDetail, c jsonObject) {
 	t.Helper()
 	last := got.Rungs[len(got.Rungs)-1]
 	for side, name := range []string{"client_state", "server_state"} {
