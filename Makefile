@@ -10,6 +10,7 @@ LABDIR      ?= /tmp/tcpstate-lab
 FUZZTIME    ?= 30s
 BENCHDIR    ?= /tmp/tcpstate-bench
 ROUNDS      ?= 5
+DIR         ?= testdata/pcaps
 PEERS       := tcptrace tshark argus-server argus-client tcpdump hyperfine time
 # Live capture is built where its sources, libpcap's headers and a C compiler
 # are all there.
@@ -17,7 +18,7 @@ LIVE_SOURCE := $(wildcard analyzer/capture/live_libpcap.go)
 SETUP       := . internal/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz page lab truth clean
+.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz page lab truth tshark-report clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +68,9 @@ lab: ## records the captures of testdata/pcaps anew (root, network namespaces)
 
 truth: ## records scenarios and random traffic anew where root allows it; prints how we agree with the kernel
 	@$(SETUP) && need_go && "$$GO" run ./lab/score -record $(TRUTHFLAGS)
+
+tshark-report: ## our classes beside tshark's for the captures in DIR (testdata/pcaps): docs/differences.md
+	@$(SETUP) && need_go && want tshark && "$$GO" run ./internal/tshark "$(DIR)"
 
 clean: ## removes what was built
 	rm -rf bin

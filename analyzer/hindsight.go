@@ -19,7 +19,7 @@ type trouble struct {
 	resets [3]pendingReset
 	late   lateData
 	lost   uint64 // the packet that was last said to be lost behind the tap
-	gap    uint8 // slot that is overwritten next
+	gap    uint8  // slot that is overwritten next
 	copied uint8
 	reset  uint8
 }
@@ -30,19 +30,22 @@ type gap struct {
 	at       statemachine.Time
 	from, to statemachine.Seq
 	side     statemachine.Side // whose numbers they are
-	acked    bool              // the peer has acknowledged it
-	passed   bool              // their sender has gone on behind it
+	shown    statemachine.Side // who sent packet
+	what     statemachine.Marks
+	acked    bool // the peer has acknowledged it
+	passed   bool // their sender has gone on behind it
 }
 
 // copied is a segment that was sent again.
 type copied struct {
 	packet, by uint64 // the earlier copy, 0 for none; the later one
 	at         statemachine.Time
-	end        statemachine.Seq // of what the earlier one has of the later
+	end        statemachine.Seq // of the later one
+	part       statemachine.Seq // of what the earlier one has of it
 	tsval      uint32           // of the later copy
 	stamped    bool
 	asked      bool // the peer's duplicate ACKs or SACK asked for it
-	part       bool // the later one goes beyond end
+	arrived    bool // the earlier one had arrived, says an ACK of part
 	early      bool // a FIN sooner than any timer: it went along with an ACK, and tells of no loss
 	side       statemachine.Side
 }
@@ -85,9 +88,9 @@ func (t *tracker) hindsight(f *flow, d *details, at statemachine.Moment, side st
 			t.lost(f, d, old) // the peer had asked for it
 		}
 		tr.copies[tr.copied] = copied{
-			packet: r.Repeats, by: at.Packet, at: at.Time, end: r.To, side: side,
+			packet: r.Repeats, by: at.Packet, at: at.Time, end: seg.End(), part: r.To, side: side,
 			tsval: seg.Options.TSVal, stamped: seg.Options.Has(statemachine.OptTimestamp),
-			asked: r.Kind == statemachine.KindFast, part: r.To != seg.End(),
+			asked: r.Kind == statemachine.KindFast,
 			early: r.Kind == statemachine.KindFIN && r.Since < soonestTimeout,
 		}
 		tr.copied = (tr.copied + 1) % uint8(len(tr.copies))
@@ -97,9 +100,9 @@ func (t *tracker) hindsight(f *flow, d *details, at statemachine.Moment, side st
 
 // openGap remembers numbers that were not captured.
 func (t *tracker) openGap(d *details, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment, r *statemachine.Reading) {
-	g := gap{packet: at.Packet, at: at.Time, side: side, to: seg.Seq, passed: true}
+	g := gap{packet: at.Packet, at: at.Time, side: side, shown: side, what: statemachine.GapBefore, to: seg.Seq, passed: true}
 	if r.Marks&statemachine.ACKsUnseen != 0 {
-		g.side, g.to, g.acked, g.passed = side.Peer(), seg.Ack, true, false
+		g.side, g.what, g.to, g.acked, g.passed = side.Peer(), statemachine.ACKsUnseen, seg.Ack, true, false
 	}
 	g.from = g.to - statemachine.Seq(r.Gap)
 	tr := t.troubled(d)
@@ -145,8 +148,8 @@ func (t *tracker) settleGap(f *flow, d *details, g *gap, at statemachine.Moment,
 			d.losses[side].BeforeTap++
 			t.mark(f, g.packet, side, Mark{statemachine.LostBeforeTap, at.Packet})
 		}
-		if r.Class == statemachine.OutOfOrder && !g.acked {
-			t.mark(f, g.packet, side, Mark{statemachine.GapBefore, at.Packet})
+		if r.Class == statemachine.OutOfOrder {
+			t.mark(f, g.packet, g.shown, Mark{g.what, at.Packet})
 		}
 		g.packet = 0
 		return
@@ -163,7 +166,7 @@ func (t *tracker) settleGap(f *flow, d *details, g *gap, at statemachine.Moment,
 // missed settles a gap that the capture did not see, though the peer has it.
 func (t *tracker) missed(f *flow, d *details, g *gap) {
 	d.losses[g.side].NotCaptured++
-	t.mark(f, g.packet, g.side, Mark{statemachine.NotCaptured, 0})
+	t.mark(f, g.packet, g.shown, Mark{statemachine.NotCaptured, 0})
 	t.once(f, statemachine.Finding{
 		At: statemachine.Moment{Packet: g.packet, Time: g.at}, Side: g.side, Code: statemachine.MissingOctets, A: int64(g.to.Sub(g.from)),
 	})
@@ -177,26 +180,25 @@ func (t *tracker) missed(f *flow, d *details, g *gap) {
 func (t *tracker) settleCopy(f *flow, d *details, c *copied, at statemachine.Moment, seg *statemachine.Segment, class statemachine.Class) {
 	o := &seg.Options
 	twice := o.Has(statemachine.OptSACK) && o.NSACK > 0 && o.SACK[0].Left.Less(c.end) && c.end.LessEq(o.SACK[0].Right) && o.SACK[0].Right.LessEq(seg.Ack)
-	if !twice && seg.Ack.Less(c.end) {
+	if !twice && seg.Ack.Less(c.part) {
 		return
 	}
-	arrived := twice
-	if !twice && c.stamped && o.Has(statemachine.OptTimestamp) && int32(o.TSEcr-c.tsval) < 0 {
-		arrived = true
-	}
-	if trip := t.analyses.at(f.analysis).MinRTT(c.side); !twice && trip > 0 && at.Time-c.at < trip/2 {
-		arrived = true
-	}
-	if class == statemachine.TimeWaitACK {
-		arrived = true
+	switch trip := t.analyses.at(f.analysis).MinRTT(c.side); {
+	case twice, class == statemachine.TimeWaitACK:
+		c.arrived = true
+	case c.stamped && o.Has(statemachine.OptTimestamp) && int32(o.TSEcr-c.tsval) < 0:
+		c.arrived = true
+	case trip > 0 && at.Time-c.at < trip/2:
+		c.arrived = true
 	}
 	switch {
-	case arrived && c.part: // what it has besides may have been missing
-	case arrived && !c.asked || twice:
+	case !twice && seg.Ack.Less(c.end):
+		return // a DSACK may follow
+	case twice || c.arrived && c.part == c.end && !c.asked:
 		t.mark(f, c.by, c.side, Mark{statemachine.Spurious, at.Packet})
-	case !arrived && c.early:
+	case !c.arrived && c.early:
 		return // the ACK of the other copy may follow
-	case !arrived:
+	case !c.arrived:
 		t.lost(f, d, c)
 	}
 	c.packet = 0

@@ -112,6 +112,9 @@ func appendClass(b []byte, r *statemachine.Reading) []byte {
 	case statemachine.Retransmission:
 		b = appendRetransmission(b, r)
 	case statemachine.OutOfOrder:
+		if r.Hints&statemachine.OlderACK != 0 {
+			return append(b, "out of order: an older ACK, late"...)
+		}
 		b = append(b, "out of order: the first captured copy, late"...)
 	case statemachine.DuplicateFrame:
 		b = appendRepeats(append(b, "the same frame captured again"...), " as ", r)
@@ -130,8 +133,9 @@ func appendClass(b []byte, r *statemachine.Reading) []byte {
 	case statemachine.DuplicateACK:
 		b = append(b, "duplicate ACK"...)
 		if r.Dups > 0 {
-			b = append(appendOrdinal(append(b, ", "...), uint64(r.Dups)), " in a row"...)
+			return append(appendOrdinal(append(b, ", "...), uint64(r.Dups)), " in a row"...)
 		}
+		b = append(b, " that reports octets which arrived twice (DSACK)"...)
 	case statemachine.ChallengeACK:
 		b = append(b, "challenge ACK"...)
 	case statemachine.TimeWaitACK:
@@ -212,6 +216,8 @@ func appendMark(b []byte, m *analyzer.Mark) []byte {
 		return appendPacket(append(b, "lost after the tap: sent again as "...), m.By)
 	case statemachine.GapBefore:
 		return appendPacket(append(b, "what is missing before it comes late, as "...), m.By)
+	case statemachine.ACKsUnseen:
+		return appendPacket(append(b, "what it acknowledges comes late, as "...), m.By)
 	case statemachine.LostBeforeTap:
 		return appendPacket(append(b, "what is missing before it was lost before the tap: sent again as "...), m.By)
 	case statemachine.NotCaptured:

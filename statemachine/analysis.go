@@ -180,7 +180,7 @@ func (a *Analysis) finish(at Moment, side Side, seg *Segment, r *Reading) {
 	}
 	y.bits &^= provoked
 	if seg.HasIPID && seg.IPID != 0 {
-		x.takeIPID(seg.IPID)
+		x.takeIPID(seg.IPID, r.Class == New && seg.Len > 0)
 	}
 	if seg.Options.Has(OptTimestamp) {
 		if !x.has(tsSeen) || int32(seg.Options.TSVal-x.lastTS) > 0 {
@@ -201,8 +201,9 @@ func (x *flow) noteACK(at Moment, seg *Segment) {
 	x.bits |= ackPrintSet
 }
 
-// takeIPID keeps the sender's IP ID counter, and whether it is one.
-func (x *flow) takeIPID(id uint16) {
+// takeIPID keeps the sender's IP ID counter, and whether it is one. ahead tells
+// that the segment brought the highest numbers so far: it cannot be late.
+func (x *flow) takeIPID(id uint16, ahead bool) {
 	step := int16(id - x.ipid)
 	switch {
 	case !x.has(ipidSeen):
@@ -214,7 +215,7 @@ func (x *flow) takeIPID(id uint16) {
 		if x.ipidRun < 255 {
 			x.ipidRun++
 		}
-	case step < 0 && step > -ipidStride:
+	case step < 0 && step > -ipidStride && !ahead:
 		x.bits |= ipidVaries
 		return // a late segment: the counter stands
 	default:
@@ -227,6 +228,16 @@ func (x *flow) takeIPID(id uint16) {
 // ipidStride is the largest step between two segments of one flow that still
 // looks like a counter; offloaded segments and shared counters take many.
 const ipidStride = 2048
+
+// ipidOrder tells which of two IP IDs of one counter is the older: negative
+// when a is, positive when b is, and 0 where they are too far apart to say.
+// Counters wrap at 2^16 (RFC 791 §3.1), those of Windows at 2^15.
+func ipidOrder(a, b uint16) int16 {
+	if d := int16(a - b); d > -ipidStride && d < ipidStride {
+		return d
+	}
+	return 0
+}
 
 // ipidCounts reports that the sender numbers its packets by a counter, so
 // that two IP IDs tell which packet left first.

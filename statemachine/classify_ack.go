@@ -18,6 +18,7 @@ func (a *Analysis) classifyACK(at Moment, side Side, seg *Segment, r *Reading, r
 	case d < 0 && d < -1<<30:
 		return NoClass
 	case d < 0:
+		r.Hints |= OlderACK
 		return OutOfOrder // ACKs never go back: it was sent before another one
 	}
 	return a.classifySameACK(seg, r, x, y, rel, window)
@@ -38,9 +39,13 @@ func (a *Analysis) classifySameACK(seg *Segment, r *Reading, x, y *flow, rel int
 	case y.has(finAgain) && x.has(finSent) && x.has(acked) && x.una == x.nxt():
 		return TimeWaitACK // RFC 9293 §3.10.7.4: a FIN again in TIME-WAIT
 	case rel < x.high && x.sentBefore(seg):
+		r.Hints |= OlderACK
 		return OutOfOrder
 	case news, !changed && (y.owes() || reportsTwice(seg)):
 		// RFC 5681 §2; for SACK RFC 6675 §2, for DSACK RFC 2883 §4.
+		if reportsTwice(seg) && !news {
+			return DuplicateACK // of a copy too many: it reports no loss
+		}
 		if x.dups < ^uint16(0) {
 			x.dups++
 		}
@@ -85,7 +90,7 @@ func (x *flow) sentBefore(seg *Segment) bool {
 	if x.olderThanSeen(seg) {
 		return true
 	}
-	return x.ipidCounts() && seg.HasIPID && seg.IPID != 0 && int16(seg.IPID-x.ipid) < 0
+	return x.ipidCounts() && seg.HasIPID && seg.IPID != 0 && ipidOrder(seg.IPID, x.ipid) < 0
 }
 
 // probe tells a keep-alive (RFC 9293 §3.8.4) and a zero-window probe (§3.8.6.1)

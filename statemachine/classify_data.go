@@ -147,7 +147,7 @@ func (a *Analysis) judgeHole(at Moment, side Side, seg *Segment, h *hole) Class 
 		sameTick = true
 	}
 	if h.know&holeIPID != 0 && seg.HasIPID && seg.IPID != 0 && x.ipidCounts() {
-		if d := int16(seg.IPID - h.ipid); d < 0 {
+		if d := ipidOrder(seg.IPID, h.ipid); d < 0 {
 			return OutOfOrder
 		} else if d > 0 {
 			return Retransmission
@@ -241,6 +241,8 @@ func (a *Analysis) lateCopy(side Side, seg *Segment, prev *sent) Class {
 		return OutOfOrder
 	case prev != nil || !x.has(issKnown) || !x.sentBefore(seg):
 		return NoClass
+	case x.lossReported(&a.flows[side^1], seg) && !x.olderThanSeen(seg):
+		return NoClass // the peer asked for it: an IP ID alone does not outweigh that
 	}
 	for i := range a.holes {
 		if a.holes[i].from == a.holes[i].to {

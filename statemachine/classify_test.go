@@ -123,6 +123,50 @@ const openReading = `
 `
 
 var readingTests = []struct{ name, text string }{
+	{"ip ids of fifteen bits wrap below a hole", `
+0 c S 1000 0 0 65535 id=1 = new
+10 s S. 5000 0 1001 65535 id=32750 = new
+20 c . 1001 0 5001 65535 id=2 = new
+30 s P. 5001 100 1001 65535 id=32751 = new
+31 s P. 5101 100 1001 65535 id=32752 = new
+32 s P. 5301 100 1001 65535 id=32754 = new gap-before
+33 c . 1001 0 5201 65535 id=3 = new
+800 s P. 5201 100 1001 65535 id=9 = retransmission/rto`},
+	{"ip ids that are no counter", `
+0 c S 1000 0 0 65535 id=1 = new
+10 s S. 5000 0 1001 65535 id=300 = new
+20 c . 1001 0 5001 65535 id=2 = new
+30 s P. 5001 100 1001 65535 id=900 = new
+31 s P. 5101 100 1001 65535 id=1156 = new
+32 s P. 5201 100 1001 65535 id=1412 = new
+33 s P. 5301 100 1001 65535 id=1668 = new
+34 s P. 5401 100 1001 65535 id=400 = new
+35 s P. 5501 100 1001 65535 id=401 = new
+36 s P. 5601 100 1001 65535 id=402 = new
+37 s P. 5701 100 1001 65535 id=403 = new
+80 c . 1001 0 5001 65535 sack=5101-5401 = duplicate-ack dups=1
+81 c . 1001 0 5001 65535 sack=5101-5501 = duplicate-ack dups=2
+82 c . 1001 0 5001 65535 sack=5101-5601 = duplicate-ack dups=3
+83 s P. 5001 100 1001 65535 id=404 = retransmission/fast`},
+	{"a copy that was asked for is none of the network", `
+0 c S 1000 0 0 65535 id=1 = new
+10 s S. 5000 0 1001 65535 id=300 = new
+20 c . 1001 0 5001 65535 id=2 = new
+30 s P. 5001 100 1001 65535 id=301 = new
+31 s P. 5101 100 1001 65535 id=302 = new
+32 s P. 5201 100 1001 65535 id=303 = new
+33 s P. 5301 100 1001 65535 id=304 = new
+34 s P. 5401 100 1001 65535 id=305 = new
+35 s P. 5501 100 1001 65535 id=306 = new
+80 c . 1001 0 5001 65535 sack=5101-5401 = duplicate-ack
+83 s P. 5001 100 1001 65535 id=299 = retransmission/fast`},
+	{"dsack reports no loss", openReading + `
+30 c P. 1001 100 5001 65535 = new
+38 c P. 1001 100 5001 65535 = retransmission/unknown
+61 s . 5001 0 1101 65535 = new
+62 s . 5001 0 1101 65535 sack=1001-1101 = duplicate-ack dups=0
+70 c P. 1101 100 5001 65535 = new
+78 c P. 1101 100 5001 65535 = retransmission/unknown`},
 	{"plain exchange", openReading + `
 30 c P. 1001 100 5001 65535 = new
 40 s . 5001 0 1101 65535 = new

@@ -115,5 +115,6 @@ const (
 	BeyondWindow   Hints = 1 << iota // payload wholly behind the right edge of all windows offered (RFC 9293 §3.10.7.4)
 	OlderTimestamp                   // new numbers with an older timestamp (RFC 7323 §5.3)
 	DataRefused                      // the payload of its SYN again: the peer took only the SYN (RFC 7413 §4.2.2)
+	OlderACK                         // a pure ACK below one that its sender sent before
 	EdgeMovedBack                    // the right edge of its window lies below one offered before (RFC 9293 §3.8.6)
 )
