@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,6 +35,27 @@ func TestMaxMemory(t *testing.T) {
 			// One connection may be on its way above the limit.
 			if m := tr.memory(); m > limit+10_000 {
 				t.Fatalf("one pass %t: %d octets", onePass, m)
+			}
+		}
+	}
+}
+
+// Which connections a limit ends early depends on the packets alone: not on
+// how many workers there may be, nor on the run.
+func TestLimitsWorkers(t *testing.T) {
+	s := busy(300)
+	for _, opt := range []Options{
+		{Wants: wantAll, MaxConnections: 50}, {Wants: wantAll, MaxMemory: 100_000}, {Wants: WantConnections, AnyOrder: true, MaxConnections: 7},
+	} {
+		var want *transcript
+		for _, workers := range []int{1, 2, 8, 8} {
+			opt.Workers = workers
+			got := s.run(t, opt)
+			if want == nil {
+				want = got
+			}
+			if got.capture.Evicted == 0 || !slices.Equal(got.lines, want.lines) || !slices.EqualFunc(got.conns, want.conns, sameConnection) {
+				t.Errorf("%+v: %d written out early, with one worker %d", opt, got.capture.Evicted, want.capture.Evicted)
 			}
 		}
 	}

@@ -10,16 +10,16 @@ const mss = 1448
 // lossEvery is how many rounds of a transfer lie between two lost segments.
 const lossEvery = 333
 
-// bulk plays transfers in turn, a packet of each.
-func (p *pen) bulk() {
-	var flows [bulkFlows]transfer
-	share := p.left / bulkFlows
+// bulk plays n transfers in turn, a packet of each.
+func (p *pen) bulk(n int) {
+	flows := make([]transfer, n)
+	share := p.left / n
 	for i := range flows {
 		flows[i] = transfer{talk: newTalk(i), rest: share}
 		flows[i].talk.v6 = i%8 == 7
 		flows[i].round = 5 * i
 	}
-	flows[0].rest += p.left - share*bulkFlows
+	flows[0].rest += p.left - share*n
 	for p.left > 0 && p.err == nil {
 		for i := range flows {
 			if f := &flows[i]; f.rest > 0 {

@@ -17,10 +17,12 @@ import (
 // and machines are of the same captures.
 func TestSameOctets(t *testing.T) {
 	want := map[Scene]string{
-		Bulk:  "51c420af8fa636ce",
-		Short: "eceb07a7f8a65b9d",
-		Flood: "935ce9925e9bf935",
-		Open:  "ed242803c859ae41",
+		Bulk:     "51c420af8fa636ce",
+		Short:    "eceb07a7f8a65b9d",
+		Flood:    "935ce9925e9bf935",
+		Open:     "ed242803c859ae41",
+		Stream:   "fd0bd8273b2e17ca",
+		HalfOpen: "f79f1ea454fcc6e1",
 	}
 	for s, sum := range want {
 		var b bytes.Buffer
@@ -76,7 +78,9 @@ func read(t *testing.T, s Scene, packets int) tally {
 // Each scene holds what it says.
 func TestScenes(t *testing.T) {
 	const packets = 60_000
-	for s, closed := range map[Scene]bool{Bulk: true, Short: true, Flood: false, Open: false} {
+	for s, closed := range map[Scene]bool{
+		Bulk: true, Short: true, Flood: false, Open: false, Stream: true, HalfOpen: false,
+	} {
 		c := read(t, s, packets)
 		if c.capture.TCP != packets || c.capture.Connections != uint64(s.Connections(packets)) {
 			t.Errorf("%s: %d segments in %d connections, want %d in %d", s, c.capture.TCP, c.capture.Connections,
@@ -89,7 +93,10 @@ func TestScenes(t *testing.T) {
 		if s == Flood && c.verdicts[analyzer.VerdictUnanswered] != packets {
 			t.Errorf("%s: verdicts %v", s, c.verdicts)
 		}
-		if (s == Bulk) != (c.again > 0) {
+		if s == HalfOpen && c.verdicts[analyzer.VerdictHalfOpen] != s.Connections(packets) {
+			t.Errorf("%s: verdicts %v", s, c.verdicts)
+		}
+		if (s == Bulk || s == Stream) != (c.again > 0) {
 			t.Errorf("%s: %d retransmissions", s, c.again)
 		}
 	}

@@ -22,11 +22,15 @@ const (
 	// Open is connections that stay open behind their handshake of three
 	// packets.
 	Open
+	// Stream is one transfer, as those of Bulk.
+	Stream
+	// HalfOpen is SYNs with their SYN-ACK, and nothing more.
+	HalfOpen
 
 	numScenes = iota
 )
 
-var sceneNames = [numScenes]string{"bulk", "short", "flood", "open"}
+var sceneNames = [numScenes]string{"bulk", "short", "flood", "open", "stream", "half-open"}
 
 // String returns the scene's name.
 func (s Scene) String() string { return sceneNames[s] }
@@ -42,7 +46,7 @@ func ParseScene(name string) (Scene, error) {
 }
 
 // gap is the time between two packets of a scene, in nanoseconds.
-var gap = [numScenes]int64{Bulk: 5_000, Short: 100_000, Flood: 10_000, Open: 10_000}
+var gap = [numScenes]int64{Bulk: 5_000, Short: 100_000, Flood: 10_000, Open: 10_000, Stream: 5_000, HalfOpen: 10_000}
 
 // Connections returns how many connections a capture of the scene has.
 func (s Scene) Connections(packets int) int {
@@ -53,6 +57,10 @@ func (s Scene) Connections(packets int) int {
 		return (packets + shortPackets - 1) / shortPackets
 	case Open:
 		return (packets + openPackets - 1) / openPackets
+	case Stream:
+		return min(1, packets)
+	case HalfOpen:
+		return (packets + halfOpenPackets - 1) / halfOpenPackets
 	default:
 		return packets
 	}
@@ -67,7 +75,11 @@ func (s Scene) Write(w io.Writer, packets int) error {
 	p.header()
 	switch s {
 	case Bulk:
-		p.bulk()
+		p.bulk(bulkFlows)
+	case Stream:
+		p.bulk(1)
+	case HalfOpen:
+		p.crowd(256, openStep, halfOpenPackets)
 	case Short:
 		p.crowd(256, shortStep, shortPackets)
 	case Flood:
@@ -83,8 +95,9 @@ func (s Scene) Write(w io.Writer, packets int) error {
 
 // The lengths of the scenes' connections, in packets.
 const (
-	shortPackets = 10
-	openPackets  = 3
+	shortPackets    = 10
+	openPackets     = 3
+	halfOpenPackets = 2
 )
 
 // crowd plays connections of one form, some of them at a time: each packet is
