@@ -130,7 +130,8 @@ func verdictCounts(m builder, o *Observed, known map[string]bool) *yaml.Node {
 // Refresh changes the expectations that the capture does not meet to what was
 // seen, and returns the file's new text with the number of changes. Comments,
 // limits that leave room and everything that is met stay as they are. What
-// cannot be put right so, like "< 5ms", is left and stays unmet.
+// cannot be put right so, like "< 5ms", is left and stays unmet. A file with
+// aliases is refused, since one place of it may stand for several.
 func (x *Expectations) Refresh(o *Observed) (text []byte, changes int, err error) {
 	for _, r := range x.Check(o) {
 		if r.repair != nil {
@@ -139,11 +140,29 @@ func (x *Expectations) Refresh(o *Observed) (text []byte, changes int, err error
 		}
 	}
 	changes += x.dropGone(o) + x.addMissing(o)
+	if n := alias(x.root); n != nil && changes > 0 {
+		return nil, 0, &FileError{
+			At: Position{x.Path, n.Line, n.Column}, Text: "cannot be updated, since an alias would change with what it stands for", Hint: "write it out",
+		}
+	}
 	text, err = encode(x.root)
 	if x.crlf {
 		text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
 	}
 	return text, changes, err
+}
+
+// alias returns the first alias of a tree, nil without one.
+func alias(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n
+	}
+	for _, c := range n.Content {
+		if a := alias(c); a != nil {
+			return a
+		}
+	}
+	return nil
 }
 
 // dropGone removes the entries of snapshots when there is no connection at

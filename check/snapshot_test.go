@@ -217,6 +217,14 @@ func TestUpdateRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	shared := "connections:\n  - client: &x {final: CLOSED}\n    server: *x\n"
+	file := writeFile(t, filepath.Join(t.TempDir(), "x.yaml"), shared)
+	if r := checked(t, a, check.Options{Update: true, Expect: file}); !r.BadExpectations() || !strings.Contains(r.Err.Error(), "x.yaml:3:13: cannot be updated") {
+		t.Errorf("%v", r.Err)
+	}
+	if got, _ := os.ReadFile(file); string(got) != shared {
+		t.Errorf("got %s", got)
+	}
 	var write *check.WriteError
 	r := checked(t, a, check.Options{Update: true, Expect: filepath.Join(dir, "none", "x.yaml")})
 	if !errors.As(r.Err, &write) || r.BadExpectations() {
@@ -275,4 +283,38 @@ func TestSnapshotOfAnotherRecording(t *testing.T) {
 	if compared < 20 {
 		t.Errorf("%d scenarios compared", compared)
 	}
+}
+
+// FuzzRefresh gives --update any file that can be read: what it writes can be
+// read again, and a second time there is nothing left to change.
+func FuzzRefresh(f *testing.F) {
+	o, err := check.Observe(context.Background(), usual().write(f, f.TempDir(), "x.pcap", open3+talk+"C>S F 111:111(0) win 502\n"+close4), statemachine.Linux())
+	if err != nil {
+		f.Fatal(err)
+	}
+	text, err := check.Snapshot(o)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(sound))
+	f.Add(text)
+	f.Add([]byte("capture: {verdicts: {reset: 3}, findings: {require: [mid-stream], allow: error}}\r\n"))
+	f.Add([]byte("connections: {count: 3, client: {final: [LISTEN]}, findings: {forbid: any}}\n"))
+	f.Add([]byte("connections:\n  - match: {order: 2}\n    options: {mss: 1}\n  - certainty: witnessed\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		x, err := check.Parse("x.yaml", data)
+		if err != nil {
+			return
+		}
+		text, n, err := x.Refresh(o)
+		if n == 0 || err != nil {
+			return
+		}
+		if x, err = check.Parse("x.yaml", text); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if again, n, err := x.Refresh(o); n != 0 || err != nil {
+			t.Fatalf("%d changes more, %v\n%s\n%s", n, err, text, again)
+		}
+	})
 }
