@@ -70,41 +70,13 @@ func (r *Report) BadExpectations() bool {
 // reported like one that cannot be read. Files returns the first error of each,
 // or that of ctx.
 func Files(ctx context.Context, captures []string, opt Options, each func(*Report) error) error {
-	if opt.Jobs <= 0 {
-		opt.Jobs = runtime.GOMAXPROCS(0)
-	}
-	shared := sharers(captures)
 	ctx, cancel := context.WithCancel(ctx)
-	done := make([]chan *Report, len(captures))
-	for i := range done {
-		done[i] = make(chan *Report, 1)
-	}
-	next := make(chan int)
-	var workers sync.WaitGroup
-	for range min(opt.Jobs, len(captures)) {
-		workers.Add(1)
-		go func() {
-			defer workers.Done()
-			for i := range next {
-				done[i] <- checkOne(ctx, captures[i], shared, &opt)
-			}
-		}()
-	}
-	go func() {
-		defer close(next)
-		for i := range captures {
-			select {
-			case next <- i:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	defer workers.Wait()
+	reports, wait := start(ctx, captures, &opt)
+	defer wait()
 	defer cancel()
-	for i := range captures {
+	for _, done := range reports {
 		select {
-		case r := <-done[i]:
+		case r := <-done:
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -116,6 +88,35 @@ func Files(ctx context.Context, captures []string, opt Options, each func(*Repor
 		}
 	}
 	return nil
+}
+
+// start checks captures side by side until the context ends. It returns where
+// their reports will come, and what waits for the last of them.
+func start(ctx context.Context, captures []string, opt *Options) (reports []chan *Report, wait func()) {
+	shared := sharers(captures)
+	reports = make([]chan *Report, len(captures))
+	next := make(chan int, len(captures))
+	for i := range reports {
+		reports[i] = make(chan *Report, 1)
+		next <- i
+	}
+	close(next)
+	jobs := opt.Jobs
+	if jobs <= 0 {
+		jobs = runtime.GOMAXPROCS(0)
+	}
+	var workers sync.WaitGroup
+	for range min(jobs, len(captures)) {
+		workers.Go(func() {
+			for i := range next {
+				if ctx.Err() != nil {
+					return
+				}
+				reports[i] <- checkOne(ctx, captures[i], shared, opt)
+			}
+		})
+	}
+	return reports, workers.Wait
 }
 
 // checkOne checks one of several captures, unless it is none, or its file of
@@ -166,7 +167,9 @@ func checkFile(ctx context.Context, path string, opt *Options) *Report {
 func (r *Report) judge(x *Expectations, opt *Options) {
 	switch {
 	case x == nil && opt.Policy == nil:
-		r.Err = notThere(ExpectationsPath(r.Capture))
+		if r.Err == nil {
+			r.Err = notThere(ExpectationsPath(r.Capture))
+		}
 	case x == nil:
 		r.Results = opt.Policy.Check(r.Observed)
 	case opt.Always != nil:
