@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"fmt"
@@ -138,12 +137,12 @@ func (t *tally) print(w io.Writer, known map[string]bool) bool {
 		t.files, t.packets, t.onlyOurs, t.onlyTher)
 	about := ""
 	ok := true
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var tab strings.Builder
 	for _, c := range t.order() {
 		n := t.cells[c]
 		if c.about != about {
 			about = c.about
-			fmt.Fprintf(tab, "\n%s: ours\ttshark's\tpackets\tcaptures\t\tfor example\n", about)
+			fmt.Fprintf(&tab, "\n%s: ours\ttshark's\tpackets\tcaptures\t\tfor example\n", about)
 		}
 		word := ""
 		switch {
@@ -152,12 +151,11 @@ func (t *tally) print(w io.Writer, known map[string]bool) bool {
 		case !known[c.String()]:
 			word, ok = "NOT EXPLAINED", false
 		}
-		fmt.Fprintf(tab, "%s\t%s\t%d\t%d\t%s\t%s\n", c.ours, c.their, n.n, len(n.files), word, n.first)
+		fmt.Fprintf(&tab, "%s\t%s\t%d\t%d\t%s\t%s\n", c.ours, c.their, n.n, len(n.files), word, n.first)
 	}
-	if err := tab.Flush(); err != nil {
-		return false
-	}
-	return ok
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(columns, "%s", &tab)
+	return columns.Flush() == nil && ok
 }
 
 // order returns the cells matrix by matrix.
@@ -176,22 +174,19 @@ func (t *tally) order() []cell {
 // explained returns the cells that a document explains: they stand between
 // backquotes at the beginning of a list's entry or a table's row.
 func explained(path string) (map[string]bool, error) {
-	f, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	known := map[string]bool{}
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		rest, ok := strings.CutPrefix(lines.Text(), "- `")
+	for line := range strings.Lines(string(text)) {
+		rest, ok := strings.CutPrefix(line, "- `")
 		if !ok {
-			rest, ok = strings.CutPrefix(lines.Text(), "| `")
+			rest, ok = strings.CutPrefix(line, "| `")
 		}
 		if name, _, closed := strings.Cut(rest, "`"); ok && closed {
 			known[name] = true
 		}
 	}
-	return known, lines.Err()
+	return known, nil
 }
