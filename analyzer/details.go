@@ -47,6 +47,7 @@ type extras struct {
 // gaveUp is what is known of an end that repeated itself without an answer.
 type gaveUp struct {
 	packet uint64 // what it repeated, as sent last
+	began  uint64 // the first packet of the repetitions
 	first  statemachine.Time
 	last   statemachine.Time
 	tries  uint16 // copies since the peer last spoke
@@ -203,7 +204,7 @@ func (d *details) repeated(at statemachine.Moment, side statemachine.Side, seg *
 	}
 	g := &d.gaveUp
 	if g.tries == 0 || g.side != side {
-		*g = gaveUp{first: at.Time - r.Since, side: side}
+		*g = gaveUp{first: at.Time - r.Since, side: side, began: at.Packet}
 	}
 	g.packet, g.last, g.shape = at.Packet, at.Time, shape
 	if g.tries < 1<<16-1 {

@@ -117,6 +117,7 @@ func (g *gaveUp) code(c *coder) {
 		return
 	}
 	number(c, &g.packet)
+	number(c, &g.began)
 	signed(c, &g.first)
 	signed(c, &g.last)
 	number(c, &g.side)

@@ -18,7 +18,7 @@ const (
 	ReasonClosed                   // its application has closed for good, and something still came
 	ReasonResetBefore              // it reset the connection before, and something still came
 	ReasonWasReset                 // it had been reset by its peer, and something sent before that came late
-	ReasonUnread                   // its application closed with octets unread (RFC 9293 §3.6.1, RFC 2525 §2.17), or aborted
+	ReasonUnread                   // its application closed with octets unread (RFC 9293 §3.6.1, RFC 2525 §2.17), or aborted: no segment tells which
 	ReasonAbort                    // its application aborted: SO_LINGER 0 and the like (RFC 9293 §3.10.5)
 	ReasonGaveUp                   // nothing answered its repetitions any more: user time-out, keep-alive (RFC 9293 §3.8.3, §3.8.4)
 	ReasonInjected                 // probably not sent by the host whose address it bears
@@ -28,7 +28,7 @@ const (
 
 var reasonNames = [NumReasons]string{
 	"unknown", "refused", "no-attempt", "wrong-syn-ack", "abandoned", "not-taken", "opening-anew", "no-connection", "closed",
-	"reset-before", "was-reset", "unread-data", "abort", "gave-up", "injected",
+	"reset-before", "was-reset", "unread-or-abort", "abort", "gave-up", "injected",
 }
 
 // String returns the stable name.
@@ -42,6 +42,7 @@ type ResetVerdict struct {
 	Tries   uint8 // with ReasonGaveUp: repetitions without an answer
 	TTL     uint8 // with ReasonInjected: its TTL and that of the host's other packets, 0 when they agree
 	HostTTL uint8
+	Probes  bool // with ReasonGaveUp: the repetitions were keep-alives or window probes
 }
 
 // pendingReset is what was known of a RST when it was captured.
@@ -60,7 +61,9 @@ func (t *tracker) noteReset(f *flow, d *details, at statemachine.Moment, side st
 	for i := range tr.resets {
 		earlier = earlier || tr.resets[i].verdict.At.Packet != 0 && tr.resets[i].verdict.Side == side
 	}
-	tr.reset = (tr.reset + 1) % uint8(len(tr.resets))
+	if tr.reset++; int(tr.reset) == len(tr.resets) {
+		tr.reset = 1 // the first tells most
+	}
 	*p = pendingReset{closed: d.watch&(sawFIN<<side) != 0, spoke: f.facts.did[side]&acked != 0}
 	v := &p.verdict
 	v.At, v.Side, v.Seq = at, side, seg.Seq
@@ -72,7 +75,7 @@ func (t *tracker) noteReset(f *flow, d *details, at statemachine.Moment, side st
 		t.join(f, at, side, crowdHalfOpen, seg)
 	}
 	if v.Reason == ReasonGaveUp {
-		v.Tries = uint8(min(t.conns.at(f.conn).Unanswered(side), 255))
+		v.Tries, v.Probes = uint8(min(t.conns.at(f.conn).Unanswered(side), 255)), d.probedInVain(side)
 	}
 	if ttl := d.ttl[side]; ttl != 0 && ttl != seg.TTL {
 		v.Reason, v.By, v.TTL, v.HostTTL = ReasonInjected, d.last[side], seg.TTL, ttl
@@ -91,8 +94,10 @@ func (t *tracker) resetReason(f *flow, d *details, p *pendingReset, side statema
 		switch {
 		case mine&sentSYN == 0 && mine&acked == 0 && theirs&sentSYN != 0 && theirs&acked == 0:
 			return ReasonRefused, answered
-		case t.conns.at(f.conn).Unanswered(side) >= 2:
+		case t.conns.at(f.conn).Unanswered(side) >= 2, d.probedInVain(side):
 			return ReasonGaveUp, d.last[side]
+		case !p.spoke && seg.Seq == 0 && answered != 0:
+			return ReasonNoConnection, answered
 		case !p.spoke:
 			return ReasonUnknown, 0
 		case d.data[peer] > d.data[side] && d.data[peer] > 0:
@@ -115,6 +120,8 @@ func (t *tracker) resetReason(f *flow, d *details, p *pendingReset, side statema
 		return ReasonWrongSYNACK, answered
 	case mine&acked == 0 && f.facts.syns[side] > 0:
 		return ReasonOpeningAnew, answered
+	case t.opensAnew(f, side):
+		return ReasonOpeningAnew, answered
 	case earlier:
 		return ReasonResetBefore, answered
 	case mine&(sentSYN|ackedOn) == sentSYN && f.facts.syns[side] == 0:
@@ -127,12 +134,28 @@ func (t *tracker) resetReason(f *flow, d *details, p *pendingReset, side statema
 	return ReasonNoConnection, answered
 }
 
+// probedInVain reports that the latest segment of side was a keep-alive or a
+// window probe, and that its peer has said nothing since the first of them.
+func (d *details) probedInVain(side statemachine.Side) bool {
+	g := &d.gaveUp
+	return g.tries > 0 && g.side == side && g.shape == repeatProbe && g.packet == d.last[side] && d.last[side.Peer()] < g.began
+}
+
+// opensAnew reports that side has sent a SYN of another connection, which waits
+// for its answer.
+func (t *tracker) opensAnew(f *flow, side statemachine.Side) bool {
+	return f.held != 0 && t.helds.at(f.held).Side == side
+}
+
 // settleReset joins what the machine settled of a RST with its reason.
 func (t *tracker) settleReset(f *flow, r *statemachine.Reset) {
 	v := ResetVerdict{Reset: *r}
 	d := t.details.at(f.details)
 	spoke := false
 	if d.trouble != 0 {
+		if first := &t.troubles.at(d.trouble).resets[0].verdict; first.Side == r.Side && first.At.Packet < r.At.Packet {
+			v.Reason = ReasonResetBefore // it may have been forgotten among many
+		}
 		for i := range t.troubles.at(d.trouble).resets {
 			if p := &t.troubles.at(d.trouble).resets[i]; p.verdict.At.Packet == r.At.Packet {
 				v = p.verdict
@@ -234,4 +257,5 @@ func (v *ResetVerdict) code(c *coder) {
 	number(c, &v.Tries)
 	number(c, &v.TTL)
 	number(c, &v.HostTTL)
+	flag(c, &v.Probes)
 }

@@ -59,6 +59,8 @@ func (v *ResetVerdict) outcome() string {
 			return fmt.Sprintf("but went on with #%d", v.Answer)
 		}
 		return fmt.Sprintf("and went on with #%d", v.Answer)
+	case statemachine.ResetRetried:
+		return fmt.Sprintf("and asked again with #%d", v.Answer)
 	case statemachine.ResetDropped, statemachine.ResetUnknown:
 	}
 	return ""
@@ -82,19 +84,28 @@ func (v *ResetVerdict) Why() string {
 	case ReasonOpeningAnew:
 		return fmt.Sprintf("the %s is opening a new connection and #%d belongs to an old one", x, v.By)
 	case ReasonNoConnection:
+		if v.Seq == 0 {
+			return fmt.Sprintf("the %s has no such connection (it answers #%d, which has no ACK, by RFC 9293 §3.10.7.1)", x, v.By)
+		}
 		return fmt.Sprintf("the %s has no such connection any more (no ACK on it, its number is what #%d acknowledges): a restart, or a lost entry on the path", x, v.By)
 	case ReasonClosed:
 		return fmt.Sprintf("the %s's application had closed for good when #%d came", x, v.By)
 	case ReasonResetBefore:
+		if v.By == 0 {
+			return fmt.Sprintf("the %s had reset the connection before", x)
+		}
 		return fmt.Sprintf("the %s had reset the connection before when #%d came", x, v.By)
 	case ReasonWasReset:
 		return fmt.Sprintf("the %s had taken the reset #%d when something sent before it came", x, v.By)
 	case ReasonUnread:
-		return fmt.Sprintf("the %s's application closed without reading all (perhaps #%d), or aborted", x, v.By)
+		return fmt.Sprintf("the %s's application closed with octets unread (perhaps #%d), or aborted (SO_LINGER 0 or the like)", x, v.By)
 	case ReasonAbort:
 		return fmt.Sprintf("the %s's application aborted with nothing left to read (SO_LINGER 0 or the like)", x)
 	case ReasonGaveUp:
-		return fmt.Sprintf("nothing answered the %s any more: %d repetitions up to #%d", x, v.Tries, v.By)
+		if v.Probes {
+			return fmt.Sprintf("nothing answered the %s's %s up to #%d: its keep-alive or user time-out was over", x, count(uint16(v.Tries), "probe"), v.By)
+		}
+		return fmt.Sprintf("nothing answered the %s any more: %s up to #%d", x, count(uint16(v.Tries), "repetition"), v.By)
 	case ReasonInjected:
 		return v.injected()
 	case ReasonUnknown:

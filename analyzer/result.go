@@ -71,12 +71,13 @@ const (
 	VerdictMidStreamClosed
 	VerdictScan
 	VerdictRefusedByICMP
-	NumVerdicts = iota
+	VerdictOneWay // the capture has only one direction
+	NumVerdicts   = iota
 )
 
 var verdictNames = [NumVerdicts]string{
 	"none", "refused", "unanswered", "half-open", "closed", "closed-simultaneously", "reset", "half-closed",
-	"timed-out", "open-at-end", "time-wait", "mid-stream-open", "mid-stream-closed", "scan", "refused-by-icmp",
+	"timed-out", "open-at-end", "time-wait", "mid-stream-open", "mid-stream-closed", "scan", "refused-by-icmp", "one-way",
 }
 
 // String returns the stable name.

@@ -237,6 +237,7 @@ func (t *tracker) openHeld(f *flow, h statemachine.Held, at statemachine.Moment)
 		again := h.Segment
 		again.Options.TSVal, again.IPID = copies[i].TSVal, copies[i].IPID
 		t.analyses.at(f.analysis).Read(copies[i].At, side, &again)
+		f.facts.sent(side, &again, f.first.Time, copies[i].At.Time)
 	}
 }
 

@@ -17,6 +17,11 @@ func judge(r *record) (Verdict, string) {
 	if x.probed() {
 		return VerdictScan, r.scanned()
 	}
+	for side := range statemachine.Side(2) {
+		if d := x.did[side]; r.ends[side.Peer()].packets == 0 && d&acked != 0 && d&(ackedOn|sentSYN) != 0 {
+			return r.judgeOneWay(side)
+		}
+	}
 	if v, detail := r.judgeTimeout(); v != VerdictNone {
 		return v, detail
 	}
@@ -42,6 +47,25 @@ func judge(r *record) (Verdict, string) {
 	return r.judgeOpen()
 }
 
+// judgeOneWay judges a connection of which only the segments of side were
+// captured, with ACKs that answer the other's.
+func (r *record) judgeOneWay(side statemachine.Side) (Verdict, string) {
+	x := &r.facts
+	s := fmt.Sprintf("one-way: only the %s's segments were captured; it ", side)
+	switch {
+	case x.did[side]&(sentRST|sentFIN) == sentRST:
+		s += "reset the connection"
+	case x.did[side]&sentFIN != 0:
+		s += "sent FIN after " + seconds(x.finAt[side])
+		if x.did[side]&sentRST != 0 {
+			s += " and then RST"
+		}
+	default:
+		s += "had not closed " + r.when()
+	}
+	return VerdictOneWay, s + fmt.Sprintf("; of the %s there are only its numbers as acknowledged", side.Peer())
+}
+
 // judgeReset tells a refusal (RFC 9293 §3.10.7.3: a RST in SYN-SENT) from a
 // reset of something that existed.
 func (r *record) judgeReset(by statemachine.Side) (Verdict, string) {
@@ -59,7 +83,11 @@ func (r *record) judgeReset(by statemachine.Side) (Verdict, string) {
 	}
 	if x.rstState == statemachine.SynSent && x.did[victim]&gotRST != 0 {
 		server := endsOf(&r.key, r.lowIsClient)[by]
-		return VerdictRefused, fmt.Sprintf("refused: %s answered the SYN with RST", server) + hedge
+		again := ""
+		if n := r.ends[by].packets; n > 1 && x.synacks == 0 && x.did[by]&acked == 0 {
+			again = fmt.Sprintf(" %d times", n) // all that it sent
+		}
+		return VerdictRefused, fmt.Sprintf("refused: %s answered the SYN with RST", server) + again + hedge
 	}
 	b := fmt.Sprintf("reset by the %s", by)
 	if (x.did[0]|x.did[1])&established == 0 {
@@ -123,9 +151,6 @@ func (r *record) judgeHalfClose(side statemachine.Side) (Verdict, string) {
 	x, peer := &r.facts, side.Peer()
 	if x.did[side]&timedOut != 0 {
 		return VerdictTimedOut, fmt.Sprintf("timed out: the %s gave up in FIN-WAIT-2, the %s never closed", side, peer)
-	}
-	if r.ends[peer].packets == 0 {
-		return VerdictHalfClosed, fmt.Sprintf("half-closed: the %s sent FIN, the capture has nothing of the %s", side, peer)
 	}
 	left := since(r.first.Time, r.until) - min(x.finAt[side], since(r.first.Time, r.until))
 	s := fmt.Sprintf("half-closed: the %s has not closed for %s after the %s's FIN", peer, seconds(left), side)

@@ -99,7 +99,7 @@ func TestVerdicts(t *testing.T) {
 			k.send(cl, ".", 0)
 			k.send(cl, "P.", 10)
 			k.send(cl, "F.", 0)
-		}, VerdictHalfClosed, "half-closed: the client sent FIN, the capture has nothing of the server"},
+		}, VerdictOneWay, "one-way: only the client's segments were captured; it sent FIN after|of the server there are only its numbers"},
 		{"figure 10", func(k *talk) {
 			k.send(cl, "S", 0)
 			k.raw(sv, ".", 300, 100, 0)

@@ -43,7 +43,8 @@ func NewPolicy(name string) *Policy {
 	case "strict":
 		p.findings.add("any")
 		p.clean = true
-		bad = append(bad, analyzer.VerdictNone, analyzer.VerdictOpenAtEnd, analyzer.VerdictMidStreamOpen, analyzer.VerdictMidStreamClosed)
+		bad = append(bad, analyzer.VerdictNone, analyzer.VerdictOpenAtEnd, analyzer.VerdictMidStreamOpen, analyzer.VerdictMidStreamClosed,
+			analyzer.VerdictOneWay)
 	default:
 		return nil
 	}

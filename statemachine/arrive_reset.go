@@ -69,8 +69,7 @@ func (r *resolution) arrivalsOfRST(y Side) {
 		}
 		taken := true
 		for j := i + 1; j < len(r.log) && taken; j++ {
-			o := &r.log[j]
-			if r.from(y, j) && !o.isRST() && o.at.Time > r.log[i].at.Time+r.grace(y) {
+			if r.from(y, j) && !r.log[j].isRST() && r.wellBehind(y, i, j) {
 				taken = false
 			}
 		}

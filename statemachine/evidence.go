@@ -27,6 +27,17 @@ func (y *end) grace(x *end) Time {
 	return responseUnknown
 }
 
+// wellBehind reports that entry j of y left long after entry i: later than what
+// may have crossed it. A SYN-ACK again is sent by a clock of one second (RFC
+// 6298 §2), which no round trip outlasts.
+func (r *resolution) wellBehind(y Side, i, j int) bool {
+	wait := r.grace(y)
+	if r.log[j].isSYNACK() {
+		wait = min(wait, responseUnknown/2)
+	}
+	return r.log[j].at.Time > r.log[i].at.Time+wait
+}
+
 // counts reports that entry i was sent by its endpoint and not withdrawn.
 func (r *resolution) counts(i int) bool {
 	return r.log[i].live() && r.gone&(1<<i) == 0

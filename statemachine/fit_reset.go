@@ -119,6 +119,9 @@ func (r *resolution) stillShort(y Side, i int) int {
 	e := &r.log[i]
 	soon, late := e.at.Time+r.soonest(y), e.at.Time+r.grace(y)
 	short := -1
+	if r.beganAnew(y, i) >= 0 {
+		return -1 // what y says then is about another connection
+	}
 	for j := i + 1; j < len(r.log); j++ {
 		o := &r.log[j]
 		switch {

@@ -25,8 +25,9 @@ const (
 
 // Live remembers what was said of one connection and is not final yet.
 type Live struct {
-	said  []Step
-	words []Word
+	said    []Step
+	words   []Word
+	doubted [2]bool // by side: a reset of this end was said and withdrawn before
 }
 
 // Forget makes l that of a connection of which nothing was said.
@@ -66,6 +67,7 @@ func (m *Machine) Words(c *Conn, l *Live) []Word {
 		k := findStep(prov, &old)
 		if k < 0 {
 			l.words = append(l.words, Word{Withdrawn, old})
+			l.doubted[old.Side] = l.doubted[old.Side] || old.Event == RecvRST
 			continue
 		}
 		if !sameWords(&prov[k], &old) {
@@ -74,13 +76,22 @@ func (m *Machine) Words(c *Conn, l *Live) []Word {
 		kept = append(kept, prov[k])
 	}
 	l.said = kept
+	var waiting [2]bool
 	for i := range prov {
-		if findStep(l.said, &prov[i]) < 0 {
+		s := prov[i].Side
+		waiting[s] = waiting[s] || l.waits(&prov[i])
+		if findStep(l.said, &prov[i]) < 0 && !waiting[s] {
 			l.words = append(l.words, Word{Said, prov[i]})
 			l.said = append(l.said, prov[i])
 		}
 	}
 	return l.words
+}
+
+// waits reports that the step is said only when it is settled: an end that went
+// on after one reset may go on after each of many.
+func (l *Live) waits(s *Step) bool {
+	return s.Event == RecvRST && s.Certainty == Presumed && l.doubted[s.Side]
 }
 
 func findStep(steps []Step, s *Step) int {

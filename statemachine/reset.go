@@ -47,11 +47,12 @@ const (
 	ResetChallenged              // it answered with a challenge ACK
 	ResetIgnored                 // it went on
 	ResetDropped                 // it had nothing to reset
+	ResetRetried                 // it was refused and asked again with the same SYN, as Windows does
 
 	numOutcomes = iota
 )
 
-var outcomeNames = [numOutcomes]string{"unknown", "taken", "challenged", "ignored", "dropped"}
+var outcomeNames = [numOutcomes]string{"unknown", "taken", "challenged", "ignored", "dropped", "retried"}
 
 // String returns the stable name.
 func (o ResetOutcome) String() string { return outcomeNames[o] }
@@ -65,7 +66,7 @@ func (m *Machine) Resets() []Reset { return m.resets }
 func (m *Machine) noteRST(r *resolution, i int) {
 	e := &r.log[i]
 	y := e.side().Peer()
-	v := Reset{At: e.at, Seq: e.seq, Next: e.lo, Side: e.side(), Disowns: r.gone&(1<<i) != 0}
+	v := Reset{At: e.at, Seq: e.seq, Next: e.lo, Side: e.side(), Disowns: (r.gone|r.forged)&(1<<i) != 0}
 	v.Fit = r.fit(i)
 	r.outcome(i, &v)
 	switch {
@@ -110,6 +111,9 @@ func (r *resolution) outcome(i int, v *Reset) {
 	}
 	if j := r.wentOn(y, i); j >= 0 && !r.refusesForeign(i) {
 		v.Outcome, v.Answer = ResetIgnored, r.log[j].at.Packet
+		if v.Fit == FitHandshake && r.log[j].isSYN() {
+			v.Outcome = ResetRetried
+		}
 		return
 	}
 	if v.Fit == FitNobody {
@@ -137,7 +141,7 @@ func (r *resolution) wentOn(y Side, i int) int {
 		if !r.from(y, j) || o.isRST() {
 			continue
 		}
-		if o.at.Time > e.at.Time+r.grace(y) || o.is(evidence) && e.maxEnd.Less(o.ack) {
+		if r.wellBehind(y, i, j) || o.is(evidence) && e.maxEnd.Less(o.ack) {
 			return j
 		}
 	}
