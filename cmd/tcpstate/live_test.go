@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,37 +16,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/tcpstate/tcpstate/analyzer"
-	"github.com/tcpstate/tcpstate/analyzer/capture"
 )
-
-// readFiles returns the TCP packets of captures, by their ports.
-func readFiles(t *testing.T, pattern string) (files int, byPort map[uint16][]string) {
-	t.Helper()
-	names, err := filepath.Glob(pattern)
-	if err != nil {
-		t.Fatal(err)
-	}
-	byPort = make(map[uint16][]string)
-	s := capture.OpenAll(names, nil)
-	defer s.Close()
-	for p := new(analyzer.Packet); ; {
-		if err := s.Next(p); err != nil {
-			if !errors.Is(err, io.EOF) || len(s.Errors()) > 0 {
-				t.Fatal(err, s.Errors())
-			}
-			return len(names), byPort
-		}
-		if p.HasTCP {
-			port := min(p.Src.Port(), p.Dst.Port())
-			if p.Src.Port() == port || p.Dst.Port() == port {
-				key := max(p.Src.Port(), p.Dst.Port())
-				byPort[key] = append(byPort[key], p.Segment.Flags.String())
-			}
-		}
-	}
-}
 
 // listen listens at a port that is lower than any that clients get.
 func listen(t *testing.T) net.Listener {
@@ -70,63 +39,6 @@ func connect(t *testing.T, l net.Listener) (client, server *net.TCPConn) {
 		t.Fatal(err)
 	}
 	return c.(*net.TCPConn), s.(*net.TCPConn)
-}
-
-// TestLiveWrites writes all packets while it analyses, and begins another file
-// at SIGHUP.
-func TestLiveWrites(t *testing.T) {
-	if !inNamespace(t) {
-		return
-	}
-	dir := t.TempDir()
-	w := watch(t, "-i", "lo", "-w", filepath.Join(dir, "x.pcapng"))
-	l := listen(t)
-	a, b := connect(t, l)
-	talk(t, a, b)
-	time.Sleep(400 * time.Millisecond)
-	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(400 * time.Millisecond)
-	leave(t, 2, a, b)
-	time.Sleep(200 * time.Millisecond)
-	out := string(w.end(t))
-	files, ports := readFiles(t, filepath.Join(dir, "x*.pcapng"))
-	got := strings.Join(ports[uint16(a.LocalAddr().(*net.TCPAddr).Port)], " ")
-	if files != 2 || !strings.Contains(got, "S S. .") || strings.Count(got, "F.") != 2 {
-		t.Errorf("%d files with %s", files, got)
-	}
-	if !strings.Contains(out, "the client closed first") {
-		t.Errorf("no summary:\n%s", out)
-	}
-}
-
-// TestLiveOnlyFindings writes the one connection that has a finding, from its
-// handshake on.
-func TestLiveOnlyFindings(t *testing.T) {
-	if !inNamespace(t) {
-		return
-	}
-	file := filepath.Join(t.TempDir(), "x.pcapng")
-	w := watch(t, "-i", "lo", "-w", file, "--only-findings", "-f", "summary")
-	l := listen(t)
-	var ports []uint16
-	for i := range 10 {
-		a, b := connect(t, l)
-		talk(t, a, b)
-		if i == 7 {
-			forge(t, a)
-		}
-		leave(t, 2, a, b)
-		ports = append(ports, uint16(a.LocalAddr().(*net.TCPAddr).Port))
-	}
-	time.Sleep(300 * time.Millisecond)
-	w.end(t)
-	_, got := readFiles(t, file)
-	seen := strings.Join(got[ports[7]], " ")
-	if len(got) != 1 || !strings.HasPrefix(seen, "S S. .") || !strings.Contains(seen, "FS") || strings.Count(seen, "F.") != 2 {
-		t.Errorf("written: %v, want the connection of port %d whole", got, ports[7])
-	}
 }
 
 // forge sends a segment with SYN and FIN in the name of a connection's client.
@@ -203,26 +115,6 @@ func TestLiveMetrics(t *testing.T) {
 		}
 	}
 	w.end(t)
-}
-
-// TestLiveTimers ends TIME-WAIT by the clock while nothing arrives.
-func TestLiveTimers(t *testing.T) {
-	if !inNamespace(t) {
-		return
-	}
-	w := watch(t, "-i", "any", "--time-wait", "500ms", "-f", "ndjson")
-	a, b := connect(t, listen(t))
-	leave(t, 2, a, b)
-	time.Sleep(2 * time.Second)
-	before := time.Now()
-	out := w.end(t)
-	m := regexp.MustCompile(`"event":"time-wait-expiry"`).Find(out)
-	capture := strings.Index(string(out), `"type":"capture"`)
-	record := strings.Index(string(out), `"type":"connection"`)
-	expiry := strings.Index(string(out), `"event":"time-wait-expiry"`)
-	if m == nil || !(expiry < record && record < capture) {
-		t.Errorf("TIME-WAIT did not end before %v:\n%s", before, out)
-	}
 }
 
 // TestLiveCount ends by itself.
