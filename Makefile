@@ -18,7 +18,7 @@ LIVE_SOURCE := $(wildcard analyzer/capture/live_libpcap.go)
 SETUP       := . internal/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz page lab truth tshark-report clean
+.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz page test-page lab truth tshark-report clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,7 +61,10 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 	@$(SETUP) && need_go && run_fuzz "$(FUZZTIME)"
 
 page: ## builds the program of the HTML report (node and npm)
-	@cd report/page/web && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error && npx tsc --noEmit && npx vite build --logLevel warn
+	@$(SETUP) && need_npm && cd report/page/web && npx tsc --noEmit && npx vite build --logLevel warn
+
+test-page: ## tests the HTML report in Chromium (node, npm, chromium); PAGE_LARGE=0 leaves out 200,000 connections
+	@$(SETUP) && need_go && test_page
 
 lab: ## records the captures of testdata/pcaps anew (root, network namespaces)
 	@$(SETUP) && need_go && "$$GO" run ./lab -o $(LABDIR) -pcaps testdata/pcaps

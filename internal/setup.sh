@@ -110,6 +110,29 @@ run_race() {
 	fi
 }
 
+# need_npm: the packages of the report's program, as its lock file has them.
+need_npm() {
+	if ! command -v npm >/dev/null 2>&1; then
+		say "node and npm are needed: https://nodejs.org"
+		return 1
+	fi
+	(cd report/page/web && npm ci --no-audit --no-fund --ignore-scripts --omit-lockfile-registry-resolved --loglevel=error >&2)
+}
+
+# test_page: the tests of the report in a browser, where there is what they
+# need. The build must give the committed bundle.
+test_page() {
+	if ! command -v node >/dev/null 2>&1 || ! [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
+		say "node or chromium is not installed: the tests of the report in a browser are skipped"
+		return
+	fi
+	if ! need_npm; then
+		say "the packages cannot be loaded: the tests of the report in a browser are skipped"
+		return
+	fi
+	(cd report/page/web && npx tsc --noEmit && npx vite build --logLevel warn && git diff --exit-code --stat ../dist && GO=$GO npm test --silent)
+}
+
 # run_fuzz TIME: runs every fuzz target of every package. Inputs that reach new
 # code are made smaller in a few tries only: by default that takes a minute each.
 run_fuzz() {

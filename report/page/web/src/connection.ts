@@ -3,6 +3,7 @@
 import type { Detail, Report } from "./data.ts";
 import { copy, h } from "./dom.ts";
 import { count, counted, elapsed, octets, seconds } from "./format.ts";
+import { Graphs } from "./graphs.ts";
 import { Ladder } from "./ladder.ts";
 import { Packets } from "./packets.ts";
 import { Selection } from "./selection.ts";
@@ -19,6 +20,7 @@ export class ConnectionView {
   private readonly selection: Selection;
   private readonly ladder: Ladder | null = null;
   private readonly packets: Packets | null = null;
+  private readonly graphs: Graphs | null = null;
   private readonly off = new AbortController();
 
   constructor(
@@ -42,6 +44,10 @@ export class ConnectionView {
     this.ladder = new Ladder(report, detail, this.selection);
     this.packets = new Packets(detail, this.selection);
     this.element.append(h("div", { class: "pair" }, this.ladder.element, this.timeline()));
+    const [ladder, graphs] = [this.ladder, (this.graphs = new Graphs(detail, this.selection))];
+    ladder.onZoom = (from, to) => graphs.showTime(from, to);
+    graphs.onZoom = (from, to) => ladder.zoomTo(from, to);
+    this.element.append(graphs.element, legend());
     const signal = this.off.signal;
     addEventListener("beforeprint", () => this.print(true), { signal });
     addEventListener("afterprint", () => this.print(false), { signal });
@@ -144,6 +150,7 @@ export class ConnectionView {
       ArrowUp: () => this.selection.pick(at - 1),
       j: () => this.selection.pick(at + 1),
       k: () => this.selection.pick(at - 1),
+      d: () => this.graphs?.turn(),
       Home: () => this.selection.pick(0),
       End: () => this.selection.pick(Infinity),
       c: () => void this.copy(this.element.querySelector<HTMLButtonElement>("[data-copy]")!),
@@ -163,5 +170,17 @@ export class ConnectionView {
 
   close(): void {
     this.off.abort();
+    this.graphs?.close();
   }
+}
+
+// legend explains the signs of ladder and graphs.
+function legend(): HTMLElement {
+  const entry = (kind: string, text: string) => h("li", {}, h("span", { class: "key " + kind }), text);
+  return h(
+    "ul",
+    { class: "legend", "aria-label": "Signs" },
+    entry("sent", "segment"), entry("again", "sent again (R)"), entry("ack", "acknowledged"), entry("edge", "window edge"), entry("sack", "SACK"),
+    h("li", {}, h("span", { class: "lost" }, "✕"), "lost behind the capture point"),
+  );
 }

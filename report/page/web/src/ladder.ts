@@ -176,6 +176,7 @@ export class Ladder {
 
   // layout gives every rung its place.
   private layout(): void {
+    const first = this.places.length === 0;
     if (this.byTime) {
       const whole = (this.view() - head - foot) / (this.last - this.first);
       this.scale = Math.max(whole, Math.min(this.scale, tallest / (this.last - this.first)));
@@ -198,6 +199,7 @@ export class Ladder {
     this.stretches = [this.lifeline(0), this.lifeline(1)];
     this.inner.style.height = this.height + "px";
     this.buttons.steps.setAttribute("aria-pressed", String(!this.byTime));
+    if (first) this.reveal(this.selection.index);
     this.render();
   }
 
@@ -222,6 +224,7 @@ export class Ladder {
   // Drawing.
 
   private render(): void {
+    if (this.places.length === 0) return; // it has no size yet
     const view = this.printing ? Math.min(this.height, printed * rowHeight) : this.view();
     const top = this.printing ? 0 : this.scroller.scrollTop;
     const width = Math.max(280, this.inner.clientWidth);

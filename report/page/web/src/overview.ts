@@ -78,7 +78,7 @@ export function tally(r: Report, narrow: Narrow): HTMLElement {
   const cell = (state: number, side: number) => {
     const k = n[side][state];
     if (k === 0) return h("td", { class: "none" }, "–");
-    const bar = h("span", { class: "bar s" + state });
+    const bar = h("span", { class: "share s" + state });
     bar.style.width = Math.max(2, (100 * k) / most) + "%";
     return h("td", {}, bar, h("button", { type: "button", class: "link", click: () => narrow({ state, side }), "aria-label": `${k} in ${r.head.states[state].name} at the ${["client", "server"][side]}` }, count(k)));
   };
@@ -127,7 +127,7 @@ export function findings(r: Report, narrow: Narrow): HTMLElement {
     h("h2", {}, "Findings"),
     list.length === 0
       ? h("p", {}, "None.")
-      : h("table", { class: "codes" }, h("thead", {}, h("tr", {}, ...["severity", "times", "finding", "what it means"].map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, ...list)),
+      : h("table", { class: "codes" }, h("thead", {}, h("tr", {}, ...["severity", "times", "finding", "what it means"].map((t, i) => h("th", { scope: "col", class: i === 3 ? "title" : null }, t)))), h("tbody", {}, ...list)),
   );
 }
 

@@ -1,0 +1,248 @@
+// The report in a browser, held against NDJSON and the timeline.
+
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { faults, lab, large, launch, open, records, report, shoot, skip, tcpstate } from "./report.mjs";
+
+let context;
+before(async () => {
+  if (!skip) context = await launch();
+});
+after(async () => context?.close());
+
+const grouped = (n) => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+const shown = (page) => page.textContent(".shown");
+const rows = (page) => page.locator(".connections tbody tr:not(.gap)");
+const column = (page, kind) => page.locator(`.connections tbody td.${kind}, .connections tbody th.${kind}`).allTextContents();
+
+for (const name of ["lost-data", "lost-third-ack-data", "simultaneous-close", "rst-unread", "time-wait-reuse"]) {
+  test(name, { skip }, async () => {
+    const want = records(lab(name));
+    const url = report(name, lab(name));
+    const page = await open(context, url);
+    assert.equal(await rows(page).count(), want.connection.length);
+    for (const [i, c] of want.connection.entries()) {
+      const text = await rows(page).nth(i).innerText();
+      for (const part of [c.client, c.server, c.client_state, c.server_state, c.verdict_detail, grouped(c.packets.client + c.packets.server)]) {
+        assert.ok(text.includes(part), `row ${i + 1} has ${part}: ${text}`);
+      }
+    }
+    assert.deepEqual(await faults(page), []);
+
+    const c = want.connection[0];
+    const segments = want.segment.filter((s) => s.conn === c.conn);
+    await rows(page).first().click();
+    await page.waitForSelector(".timeline [role=option]");
+    assert.equal(await page.locator(".timeline [role=option]").first().getAttribute("aria-setsize"), String(segments.length));
+    assert.match(await page.textContent(".sentence"), new RegExp(c.verdict_detail.slice(0, 20).replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+    assert.deepEqual(await faults(page), []);
+
+    // The ladder: every segment captured has an arrow; the lost ones a cross.
+    await page.locator(".ladder").evaluate((e) => (e.style.height = "4000px"));
+    await page.waitForFunction((n) => document.querySelectorAll(".ladder .segment").length >= n, segments.length);
+    const lost = segments.filter((s) => s.marks.includes("lost-after-tap")).length;
+    assert.ok((await page.locator(".ladder .cross").count()) >= lost, "lost segments end in a cross");
+    const states = await page.locator(".ladder .life title").allTextContents();
+    assert.ok(states.includes(c.client_state) && states.includes(c.server_state), "the lifelines end in the record's states");
+    assert.equal(await page.locator(".graphs canvas").count(), 3);
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+    await shoot(context, url + "#connection=" + c.conn, name);
+  });
+}
+
+test("ladder, packets and graphs move together", { skip }, async () => {
+  const want = records(lab("lost-data"));
+  const page = await open(context, report("linked", lab("lost-data")) + "#connection=1&packet=5");
+  const chosen = () => page.locator(".timeline [aria-selected=true]").innerText();
+  assert.match(await chosen(), /^#5 .*seq 1001:2001.*\n\s+lost after the tap: sent again as #11/);
+  assert.equal(await page.locator(".ladder .segment.strong").getAttribute("data-segment"), "4");
+
+  await page.keyboard.press("ArrowDown");
+  assert.match(await chosen(), /^#6 /);
+  await page.keyboard.press("End");
+  assert.match(await chosen(), new RegExp("^#" + want.segment.length + " "));
+  await page.keyboard.press("Home");
+  assert.match(await chosen(), /^#1 /);
+
+  // The pointer over an arrow marks its packet, a click chooses it.
+  const box = await page.locator(".ladder .segment[data-segment='2'] line").boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.waitForSelector(".timeline .packet.pointed");
+  assert.match(await page.locator(".timeline .packet.pointed").innerText(), /^#3 /);
+  await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+  await page.waitForFunction(() => document.querySelector(".timeline [aria-selected=true]")?.textContent.startsWith("#3 "));
+
+  // Zoom: by time the whole life fits; one round trip is a part of it.
+  const tall = () => page.locator(".ladder .inner").evaluate((e) => e.clientHeight);
+  await page.keyboard.press("0");
+  const whole = await tall();
+  const view = await page.locator(".ladder").evaluate((e) => e.clientHeight);
+  assert.ok(Math.abs(whole - view) < 4, `the whole life takes ${whole} of ${view} pixels`);
+  await page.keyboard.press("+");
+  assert.ok((await tall()) > whole * 1.8);
+  await page.keyboard.press("r");
+  const life = want.segment.at(-1).ts.slice(17, -1) - want.segment[0].ts.slice(17, -1);
+  const trip = (want.connection[0].rtt.client_ns + want.connection[0].rtt.server_ns) / 1e9;
+  assert.ok((await tall()) > (whole * life) / trip / 2.5, "one round trip fills the view");
+
+  // A click in the graph chooses the packet at that time.
+  await page.keyboard.press("0");
+  const over = page.locator(".plot .u-over").first();
+  await over.scrollIntoViewIfNeeded();
+  const plot = await over.boundingBox();
+  await page.mouse.move(plot.x + plot.width * 0.2, plot.y + 60);
+  await page.mouse.click(plot.x + plot.width - 3, plot.y + 60);
+  await page.waitForFunction((n) => document.querySelector(".timeline [aria-selected=true]")?.textContent.startsWith("#" + n + " "), want.segment.length);
+
+  // Dragging in a graph zooms all of them and the ladder.
+  await page.mouse.move(plot.x + plot.width * 0.1, plot.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(plot.x + plot.width * 0.3, plot.y + 60, { steps: 4 });
+  await page.mouse.up();
+  await page.waitForFunction((h) => document.querySelector(".ladder .inner").clientHeight > h * 2, whole);
+  assert.deepEqual(page.complaints, []);
+  await page.close();
+});
+
+test("copy as text", { skip }, async () => {
+  const page = await open(context, report("copied", lab("lost-data")) + "#connection=1");
+  await page.click("[data-copy]");
+  await page.waitForFunction(() => document.querySelector("[data-copy]").textContent === "Copied");
+  const text = await page.evaluate(() => navigator.clipboard.readText());
+  const timeline = tcpstate("analyze", lab("lost-data")).split("\n\n")[0];
+  assert.equal(text.slice(text.indexOf("\n\n") + 2).trimEnd(), timeline);
+  await page.close();
+});
+
+describe("many connections", { skip }, () => {
+  const files = readdirSync(dirname(lab("x"))).filter((f) => f.endsWith(".pcap")).map((f) => lab(f.slice(0, -5)));
+  let want, url, page;
+  before(async () => {
+    if (skip) return;
+    want = records(...files);
+    url = report("all", ...files);
+    page = await open(context, url);
+  });
+
+  test("tiles, states and findings are those of NDJSON", async () => {
+    const count = (of) => want.connection.reduce((n, c) => ({ ...n, [of(c)]: (n[of(c)] ?? 0) + 1 }), {});
+    const verdicts = count((c) => c.verdict);
+    const tiles = await page.locator(".tile").evaluateAll((list) => Object.fromEntries(list.map((t) => [t.dataset.verdict, Number(t.querySelector("strong").textContent)])));
+    assert.deepEqual(tiles, verdicts);
+    for (const [i, side] of ["client", "server"].entries()) {
+      const tally = await page.locator(".tally tbody tr").evaluateAll((list, i) => Object.fromEntries(list.map((tr) => [tr.children[0].textContent, Number(tr.children[i + 1].textContent.replace("–", "0"))]).filter((p) => p[1])), i);
+      assert.deepEqual(tally, count((c) => c[side + "_state"]));
+    }
+    const codes = {};
+    for (const c of [...want.connection, ...want.capture]) for (const [code, n] of Object.entries(c.findings ?? {})) codes[code] = (codes[code] ?? 0) + n;
+    const listed = await page.locator(".codes tbody tr").evaluateAll((list) => Object.fromEntries(list.map((tr) => [tr.children[2].textContent, Number(tr.children[1].textContent)])));
+    assert.deepEqual(listed, codes);
+  });
+
+  test("sort", async () => {
+    const title = (text) => page.locator(".connections thead button", { hasText: text });
+    await title("packets").click(); // the most first
+    const packets = (await column(page, "packets")).map(Number);
+    assert.deepEqual(packets, want.connection.map((c) => c.packets.client + c.packets.server).sort((a, b) => b - a).slice(0, packets.length));
+    await title("packets").click();
+    assert.equal(await page.locator("th[aria-sort]").getAttribute("aria-sort"), "ascending");
+    assert.equal(Number((await column(page, "packets"))[0]), Math.min(...packets, ...want.connection.map((c) => c.packets.client + c.packets.server)));
+    await title("#").click();
+  });
+
+  test("search and filter", async () => {
+    const c = want.connection.find((c) => c.verdict === "refused");
+    await page.fill("input[type=search]", c.server);
+    assert.equal(await rows(page).count(), want.connection.filter((k) => k.server.includes(c.server) || k.client.includes(c.server) || k.verdict_detail.includes(c.server)).length);
+    await page.fill("input[type=search]", "#3");
+    assert.deepEqual(await column(page, "number:first-child"), ["3"]);
+    await page.fill("input[type=search]", "");
+    await page.selectOption("select[aria-label=Verdict]", { label: "reset" });
+    assert.match(await shown(page), new RegExp("^" + want.connection.filter((k) => k.verdict === "reset").length + " of "));
+    await page.selectOption("select[aria-label=Verdict]", { label: "any verdict" });
+    await page.selectOption("select[aria-label=State]", { label: "TIME-WAIT" });
+    assert.match(await shown(page), new RegExp("^" + want.connection.filter((k) => [k.client_state, k.server_state].includes("TIME-WAIT")).length + " of "));
+    await page.selectOption("select[aria-label=State]", { label: "any state" });
+    const [code] = Object.keys(want.connection.find((k) => Object.keys(k.findings).length).findings);
+    await page.selectOption("select[aria-label=Finding]", { label: code });
+    assert.match(await shown(page), new RegExp("^" + want.connection.filter((k) => k.findings[code]).length + " of "));
+    await page.selectOption("select[aria-label=Finding]", { label: "any finding" });
+    await page.locator(".lives").scrollIntoViewIfNeeded();
+    const lives = await page.locator(".lives").boundingBox();
+    await page.mouse.move(lives.x + 1, lives.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(lives.x + lives.width * 0.1, lives.y + 20, { steps: 3 });
+    await page.mouse.up();
+    const begin = Date.parse(want.capture[0].first_ts);
+    const early = want.connection.filter((k) => Date.parse(k.first_ts) - begin <= (Date.parse(want.capture[0].last_ts) - begin) * 0.1).length;
+    assert.match(await shown(page), new RegExp("^" + early + " of "));
+    await page.click(".chip");
+    assert.equal(await shown(page), want.connection.length + " connections");
+  });
+
+  test("keyboard", async () => {
+    await page.keyboard.press("/");
+    assert.equal(await page.evaluate(() => document.activeElement.type), "search");
+    await page.locator(".connections tbody a[tabindex='0']").focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "3");
+    await page.keyboard.press("End");
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), String(want.connection.length));
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("article.connection");
+    assert.match(await page.textContent("h1"), new RegExp("^Connection " + want.connection.length + ":"));
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(".connections");
+  });
+
+  test("on paper", async () => {
+    await page.emulateMedia({ media: "print" });
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    assert.equal(await rows(page).count(), want.connection.length);
+    await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+    await page.emulateMedia({ media: "screen" });
+    assert.deepEqual(page.complaints, []);
+    await page.close();
+    await shoot(context, url, "all");
+  });
+});
+
+const short = process.env.PAGE_LARGE === "0" ? "PAGE_LARGE=0 leaves out the report of 200,000 connections" : false;
+
+test("200,000 connections", { skip: skip || short, timeout: 600_000 }, async (t) => {
+  const url = report("large", large());
+  const began = performance.now();
+  const page = await open(context, url);
+  const count = await page.evaluate(() => document.querySelector(".connections").getAttribute("aria-rowcount"));
+  t.diagnostic(`interactive after ${await page.getAttribute("html", "data-ready")} ms by the page's clock, ${Math.round(performance.now() - began)} ms by ours`);
+  assert.equal(count, "200001");
+  assert.ok((await rows(page).count()) < 100, "only rows in view are drawn");
+  assert.match(await page.textContent(".notes"), /50.000 of 2.000.000 segments.*1.950.000 segments are not included/);
+
+  const timed = async (what, fn) => {
+    const start = performance.now();
+    await fn();
+    t.diagnostic(`${what}: ${Math.round(performance.now() - start)} ms`);
+  };
+  await timed("sort", () => page.locator(".connections thead button", { hasText: "client" }).first().click());
+  await timed("search", () => page.fill("input[type=search]", "#150000"));
+  assert.deepEqual(await column(page, "number:first-child"), ["150000"]);
+  await rows(page).first().click();
+  await page.waitForSelector(".absent");
+  assert.match(await page.textContent(".absent"), /10 segments not included.*conn == 150000/);
+  await page.keyboard.press("Escape");
+  await page.fill("input[type=search]", "");
+  await page.locator(".connections thead button", { hasText: "#" }).click();
+  await page.locator(".scroller").evaluate((e) => (e.scrollTop = e.scrollHeight));
+  await page.waitForFunction(() => [...document.querySelectorAll(".connections tbody th")].some((e) => e.textContent === "200000"));
+  await page.fill("input[type=search]", "#7");
+  await rows(page).first().click();
+  await page.waitForSelector(".timeline [role=option]");
+  assert.equal(await page.locator(".timeline [role=option]").first().getAttribute("aria-setsize"), "10");
+  assert.deepEqual(page.complaints, []);
+  await page.close();
+});
