@@ -44,38 +44,6 @@ func (r *resolution) unseenSYN(y Side) {
 	}
 }
 
-// unseenFIN places a FIN of y whose number is used up before its first
-// captured copy: it left before the segment that uses it up, and before what
-// that segment proves to have arrived, the handshake excepted. Whether the
-// peer's FIN came first, if it came in the same gap, is then open: presumably
-// when it was sent long enough before.
-func (r *resolution) unseenFIN(y Side) {
-	end, first, _ := r.fin(y)
-	if r.ends[y].is(hasFIN) {
-		return
-	}
-	for k := 0; k < first; k++ {
-		if o := &r.log[k]; !r.from(y, k) || !o.plain() || o.seq != end || !o.flags.Has(ACK) {
-			continue
-		}
-		fin := arrival{pos: r.lastOf(y, k) + 1, cause: k, rank: -1, order: orderFIN, event: SendFIN, proof: k, depart: true}
-		for i := range r.arrivals {
-			switch a := &r.arrivals[i]; {
-			case a.pos > k:
-			case a.event == RecvFIN && a.pos >= fin.pos:
-				a.proof, fin.proof = -1, -1
-				if r.log[k].at.Time-r.log[a.cause].at.Time > r.grace(y) {
-					fin.pos, fin.rank, fin.order = a.pos, a.rank, orderFIN+1
-				}
-			case a.handshake() && a.pos >= fin.pos:
-				fin.pos, fin.rank = a.pos, a.rank
-			}
-		}
-		r.arrivals = append(r.arrivals, fin)
-		return
-	}
-}
-
 // arrivalsOfSYN: only y's answer shows that a SYN arrived, the SYN-ACK with
 // its number. Each ISN is a case of its own: an old duplicate is answered too
 // (RFC 9293 §3.5, figure 9).

@@ -5,7 +5,7 @@ package statemachine
 
 // fin returns the number behind the FIN of x and its first and last captured
 // copies in the log, -1 for none; the number is meaningful when there is a
-// copy or the FIN is settled.
+// copy, the FIN is settled, or a segment behind it was captured.
 func (r *resolution) fin(x Side) (end Seq, first, last int) {
 	first, last = -1, -1
 	e := &r.ends[x]
@@ -27,6 +27,9 @@ func (r *resolution) fin(x Side) (end Seq, first, last int) {
 			}
 			last = i
 		}
+	}
+	if !known && r.behind[x] >= 0 {
+		end = r.log[r.behind[x]].seq
 	}
 	return end, first, last
 }
@@ -225,6 +228,40 @@ func (r *resolution) filler(x Side, i, c, short int, end Seq) int {
 	return best
 }
 
+// stuckBelow reports that y's last word left numbers below the FIN that ends
+// at end unacknowledged, and that no segment which could have brought the next
+// of them was captured since: the FIN waits behind a hole (RFC 9293 §3.10.7.4).
+func (r *resolution) stuckBelow(y Side, end Seq) bool {
+	j := r.lastShort(y, -1, len(r.log), end-1)
+	if j < 0 || r.cover(y, j, end-1) >= 0 {
+		return false
+	}
+	since := r.log[j].at.Time - r.grace(y) // what was captured then may have crossed y's word
+	for k := range r.log {
+		o := &r.log[k]
+		if r.from(y.Peer(), k) && o.at.Time > since && o.seq.LessEq(r.log[j].ack) && r.log[j].ack.Less(o.end) {
+			return false
+		}
+	}
+	return true
+}
+
+// passedBy reports that y acknowledged all below the FIN of its peer, and not
+// the FIN, for a segment that had left behind the last copy of it.
+func (r *resolution) passedBy(y Side, last int, end Seq) bool {
+	for j := last + 1; j < len(r.log); j++ {
+		if !r.tells(y, j) || r.log[j].ack != end-1 {
+			continue
+		}
+		for k := last + 1; k < j; k++ {
+			if o := &r.log[k]; r.from(y.Peer(), k) && (o.is(payload) && o.end == end-1 && !r.coveredBefore(y, k) || r.echoes(j, k)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // uncoveredFIN: presumed after y's last word, unless y spoke long after
 // without covering it, or x repeated it into silence.
 func (r *resolution) uncoveredFIN(y Side, end Seq, first, last int) {
@@ -242,7 +279,7 @@ func (r *resolution) uncoveredFIN(y Side, end Seq, first, last int) {
 			unanswered++
 		}
 	}
-	if unanswered > 1 {
+	if unanswered > 1 || r.stuckBelow(y, end) || r.passedBy(y, last, end) {
 		return
 	}
 	r.add(len(r.log), last, orderFIN, RecvFIN, -1)

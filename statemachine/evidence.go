@@ -141,7 +141,7 @@ func (r *resolution) chosen(y Side, i, cover int) (best int, sure bool) {
 				best, sure = k, c.is(follows)
 				continue
 			}
-			if b.is(newTS) && c.tsecr == b.tsval {
+			if b.is(newTS) && c.tsecr == b.tsval || r.echoesBeyond(cover, k) {
 				continue
 			}
 		}
@@ -151,6 +151,19 @@ func (r *resolution) chosen(y Side, i, cover int) (best int, sure bool) {
 		}
 	}
 	return best, sure
+}
+
+// echoesBeyond reports that entry j echoes the timestamp of a segment that lies
+// behind the numbers of entry k and left before it. It could update TS.Recent
+// only where those numbers had arrived (RFC 7323 §4.3): by an earlier copy.
+func (r *resolution) echoesBeyond(j, k int) bool {
+	e := &r.log[k]
+	for g := range k {
+		if o := &r.log[g]; r.from(e.side(), g) && e.end.LessEq(o.seq) && r.echoes(j, g) {
+			return true
+		}
+	}
+	return false
 }
 
 // reportedTwice reports a DSACK of y, from entry j on, for numbers of e.

@@ -12,6 +12,7 @@ type resolution struct {
 	place    [2]uint64 // of the latest step of each end: steps of one end never go back
 	gone     uint32    // entries without any effect, by index
 	forged   uint32    // FINs and RSTs that their sender never sent, though they may have been taken
+	behind   [2]int    // the first segment behind a FIN of which no copy was captured, -1
 	arrivals []arrival
 	steps    []Step
 	unsure   bool // a later segment may still change a word
@@ -42,6 +43,10 @@ func (m *Machine) resolve(c *Conn) *resolution {
 	r.place = [2]uint64{}
 	r.unsure = false
 	r.triage()
+	r.behind = [2]int{-1, -1}
+	for s := Client; s <= Server; s++ {
+		r.behind[s] = r.behindLostFIN(s)
+	}
 	for s := Client; s <= Server; s++ {
 		r.beginnings(s)
 	}

@@ -148,17 +148,8 @@ func (o *options) compare(w io.Writer, tshark *conform.Tshark) (bad int, err err
 		for _, line := range unlisted {
 			fmt.Fprintln(o.log, line)
 		}
-		if o.verbose && rep.File.Seed != 0 {
-			for i := range rep.States {
-				if r := &rep.States[i]; !r.Right {
-					fmt.Fprintln(o.log, r)
-				}
-			}
-			for i := range rep.Resets {
-				if r := &rep.Resets[i]; r.Want != r.Got {
-					fmt.Fprintln(o.log, r)
-				}
-			}
+		if o.verbose {
+			o.name(rep)
 		}
 		reports = append(reports, rep)
 	}
@@ -177,6 +168,25 @@ func (o *options) compare(w io.Writer, tshark *conform.Tshark) (bad int, err err
 		fmt.Fprintf(w, "- %s: %d\n", r, counts[conform.Reason(r)])
 	}
 	return bad, nil
+}
+
+// name prints what a reader of the sums wants to look at: of random traffic
+// each disagreement, and everywhere the states that are sure and false.
+func (o *options) name(rep *conform.Report) {
+	for i := range rep.States {
+		r := &rep.States[i]
+		if rep.File.Seed != 0 && !r.Right {
+			fmt.Fprintln(o.log, r)
+		}
+		for _, g := range r.False {
+			fmt.Fprintf(o.log, "    sure and false: %s %s-tap %s %s, packet %d, %s\n", r.Scenario, r.Tap, r.Side, g.State, g.Cause, g.Certainty)
+		}
+	}
+	for i := range rep.Resets {
+		if r := &rep.Resets[i]; rep.File.Seed != 0 && r.Want != r.Got {
+			fmt.Fprintln(o.log, r)
+		}
+	}
 }
 
 // The table in a document stands between these lines.

@@ -1,0 +1,103 @@
+package statemachine
+
+// This file places departures that the capture lacks: a later segment of the
+// same sender tells of them.
+
+// unseenFIN places a FIN of y whose number is used up before its first
+// captured copy: it left before the segment that uses it up, and before what
+// that segment proves to have arrived, the handshake excepted. Whether the
+// peer's FIN came first, if it came in the same gap, is then open.
+func (r *resolution) unseenFIN(y Side) {
+	k := r.usedUp(y)
+	if k < 0 {
+		return
+	}
+	fin := arrival{pos: r.lastOf(y, k) + 1, cause: k, rank: -1, order: orderFIN, event: SendFIN, proof: k, depart: true}
+	if k == r.behind[y] {
+		fin.proof = -1 // an octet may have taken that number
+	}
+	for i := range r.arrivals {
+		switch a := &r.arrivals[i]; {
+		case a.pos > k:
+		case a.event == RecvFIN && a.pos >= fin.pos:
+			a.proof, fin.proof = -1, -1
+			if r.answeredTwice(y, k) {
+				fin.pos, fin.rank, fin.order = a.pos, a.rank, orderFIN+1
+			}
+		case a.handshake() && a.pos >= fin.pos:
+			fin.pos, fin.rank = a.pos, a.rank
+		}
+	}
+	r.arrivals = append(r.arrivals, fin)
+}
+
+// usedUp returns the first segment of y behind the number of its FIN that was
+// captured before any copy of that FIN; -1 when there is none.
+func (r *resolution) usedUp(y Side) int {
+	end, first, _ := r.fin(y)
+	if r.ends[y].is(hasFIN) {
+		return -1
+	}
+	for k := 0; k < first; k++ {
+		if o := &r.log[k]; r.from(y, k) && o.plain() && o.seq == end && o.flags.Has(ACK) {
+			return k
+		}
+	}
+	return r.behind[y]
+}
+
+// behindLostFIN returns the first segment of x that begins one number behind
+// all that x was seen to send, where nothing ever shows what took that number:
+// in a connection that is closing it was a FIN that died before the tap. A pure
+// ACK and a RST with ACK bear SND.NXT (RFC 9293 §3.10.5, §3.10.7.4). It is -1
+// when there is none.
+func (r *resolution) behindLostFIN(x Side) int {
+	e := &r.c.ends[x]
+	if e.is(hasFIN) || !e.is(hasNxt) || r.c.flags&sawRST == 0 && !r.closes(x.Peer()) || r.closes(x) {
+		return -1
+	}
+	for k := range r.log {
+		o := &r.log[k]
+		if !r.from(x, k) || !o.flags.Has(ACK) || o.flags.Has(SYN) || o.seq != o.end {
+			continue
+		}
+		if o.isRST() && o.seq == e.nxt.Add(1) {
+			return k
+		}
+		p := r.lastOf(x, k)
+		if o.plain() && o.seq == e.nxt && p >= 0 && !r.log[p].isRST() && o.seq == r.log[p].maxEnd.Add(1) {
+			return k
+		}
+	}
+	return -1
+}
+
+// closes reports that a FIN of x was captured.
+func (r *resolution) closes(x Side) bool {
+	for i := range r.log {
+		if r.from(x, i) && r.log[i].isFIN() {
+			return true
+		}
+	}
+	return r.c.ends[x].is(hasFIN)
+}
+
+// answeredTwice reports that the peer's FIN presumably reached y before y's
+// own FIN left, of which only the later segment k tells: the peer sent its
+// FIN, or something else, again long after the first copy, and that is what
+// segment k answers. A pure ACK that can only answer the first copy was sent
+// when that arrived, behind y's own FIN; and so was one that answers a later
+// copy without the DSACK that a second arrival draws (RFC 2883 §4).
+func (r *resolution) answeredTwice(y Side, k int) bool {
+	_, first, _ := r.fin(y.Peer())
+	sack := r.ends[y].is(sacks) && r.ends[y.Peer()].is(sacks)
+	if first >= 0 && sack && !r.reportedTwice(y, k, &r.log[first]) {
+		return false
+	}
+	for i := first + 1; first >= 0 && i < k; i++ {
+		if o := &r.log[i]; r.from(y.Peer(), i) && o.seq != o.end && o.at.Time-r.log[first].at.Time > r.grace(y) {
+			return true
+		}
+	}
+	return false
+}
