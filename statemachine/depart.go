@@ -127,6 +127,7 @@ func (r *resolution) departRST(y Side, p int, s Step) {
 		return
 	}
 	r.closedBefore(y, p)
+	r.closedUnsent(y, p)
 	s.Event = SendRST
 	if x.is(hasNxt) && e.seq != x.nxt && !r.answersACK(y, p) || r.unstamped(y, p) {
 		s.Certainty = Presumed
@@ -166,6 +167,23 @@ func (r *resolution) closedBefore(y Side, p int) {
 			r.step(Step{Cause: o.at, Place: o.at.Packet, Side: y, Event: RecvACKOfFIN, Certainty: Proven, Proof: e.at.Packet})
 			return
 		}
+	}
+}
+
+// closedUnsent makes the step of an end that was repeating itself and then
+// answers payload, which it leaves unacknowledged, by a bare RST at the number
+// of its ACK. A live end does so only when its application has closed (RFC 9293
+// §3.6.1, RFC 1122 §4.2.2.13); its FIN was waiting behind what was lost.
+// Observer: away from the end it may as well have sent a RST before that died
+// on its way to the tap.
+func (r *resolution) closedUnsent(y Side, p int) {
+	e := &r.log[p]
+	x, peer := &r.ends[y], &r.ends[y.Peer()]
+	if x.state != Established || x.resp == 0 || x.resp >= remote || e.flags.Has(ACK) || !x.is(nxtTwice|hasACK) || !peer.is(hasACK|hasNxt) {
+		return
+	}
+	if e.seq == peer.ack && x.ack.Less(peer.nxt) {
+		r.step(Step{Cause: e.at, Place: e.at.Packet, Side: y, Event: SendFIN, Certainty: Presumed})
 	}
 }
 
