@@ -61,6 +61,10 @@ func (r *resolution) arrivalsOfSYN(y Side) {
 				c = j
 			}
 		}
+		if j := r.firstACK(y, i, c); j >= 0 && r.c.flags&bothOpened != 0 && e.seq == r.ends[x].iss {
+			r.crossedSYN(y, i, j, c)
+			continue
+		}
 		if c < 0 {
 			continue
 		}
@@ -68,6 +72,58 @@ func (r *resolution) arrivalsOfSYN(y Side) {
 		cause, _ := r.chosen(y, i, c)
 		r.arrivals = append(r.arrivals, arrival{pos: c, cause: cause, rank: c, order: orderSYN, event: RecvSYN, proof: c})
 	}
+}
+
+// firstACK returns y's first ordinary segment behind entry i that acknowledges
+// its SYN, where it was captured before the SYN-ACK at c, or that one never
+// was; -1 otherwise.
+func (r *resolution) firstACK(y Side, i, c int) int {
+	for j := i + 1; j < len(r.log); j++ {
+		if j == c {
+			return -1
+		}
+		if o := &r.log[j]; r.from(y, j) && !o.flags.Any(SYN|RST) && r.tells(y, j) && r.log[i].end.LessEq(o.ack) {
+			return j
+		}
+	}
+	return -1
+}
+
+// crossedSYN places the arrival of the SYN at i at an end y that had sent its
+// own, and whose SYN-ACK came to the tap behind y's first ordinary segment j,
+// at c, or died (-1). That y sent one is also shown by the DSACK of a SYN that
+// arrived twice, once by itself and once in the SYN-ACK (RFC 2883 §4). A gap
+// in the IP IDs between y's SYN and j, beyond the ACK that opens the talk, makes
+// it presumed.
+func (r *resolution) crossedSYN(y Side, i, j, c int) {
+	a := arrival{pos: j, cause: i, rank: i, order: orderSYN, event: RecvSYN, proof: c}
+	for k := j; k < len(r.log) && a.proof < 0; k++ {
+		if o := &r.log[k]; r.from(y, k) && o.is(dsack) && o.lo == r.log[i].seq && o.hi == r.log[i].end {
+			a.proof = k
+		}
+	}
+	if a.proof < 0 && r.missing(y, j) == 0 {
+		return
+	}
+	r.arrivals = append(r.arrivals, a)
+}
+
+// missing returns how many segments of y, by their IP IDs, left between its SYN
+// and its first ordinary segment j, and died before the tap; the ACK that
+// precedes payload is not counted. It is 0 where the IDs do not tell.
+func (r *resolution) missing(y Side, j int) int {
+	p, o := r.lastOf(y, j), &r.log[j]
+	if p < 0 || !r.log[p].isSYN() || !o.is(hasIPID) || o.ipid == 0 || r.log[p].ipid == 0 {
+		return 0
+	}
+	n := int(o.ipid-r.log[p].ipid) - 1
+	if o.is(payload) {
+		n--
+	}
+	if n < 0 || n > 16 {
+		return 0
+	}
+	return n
 }
 
 // earlierSYN reports that entry i repeats a SYN before it.
