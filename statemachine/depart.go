@@ -174,15 +174,20 @@ func (r *resolution) closedBefore(y Side, p int) {
 // answers payload, which it leaves unacknowledged, by a bare RST at the number
 // of its ACK. A live end does so only when its application has closed (RFC 9293
 // §3.6.1, RFC 1122 §4.2.2.13); its FIN was waiting behind what was lost.
-// Observer: away from the end it may as well have sent a RST before that died
-// on its way to the tap.
+// Observer: away from the end it may as well have sent a RST before, which died
+// on its way to the tap; then it answers what its peer sends again.
 func (r *resolution) closedUnsent(y Side, p int) {
 	e := &r.log[p]
 	x, peer := &r.ends[y], &r.ends[y.Peer()]
-	if x.state != Established || x.resp == 0 || x.resp >= remote || e.flags.Has(ACK) || !x.is(nxtTwice|hasACK) || !peer.is(hasACK|hasNxt) {
+	if x.state != Established || e.flags.Has(ACK) || !x.is(nxtTwice|hasACK) || !peer.is(hasACK|hasNxt) || e.seq != peer.ack {
 		return
 	}
-	if e.seq == peer.ack && x.ack.Less(peer.nxt) {
+	end := peer.nxt // of the payload
+	if r.closes(y.Peer()) {
+		end--
+	}
+	near := x.resp > 0 && x.resp < remote
+	if x.ack.Less(end) && (near || !peer.is(nxtTwice)) {
 		r.step(Step{Cause: e.at, Place: e.at.Packet, Side: y, Event: SendFIN, Certainty: Presumed})
 	}
 }
