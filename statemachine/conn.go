@@ -77,6 +77,7 @@ const (
 	bareSYN                        // it sent a SYN without ACK
 	fromMiddle                     // its first segment was no SYN
 	sacks                          // it tells what it has by SACK (RFC 2018 §2)
+	repeated                       // it sent numbers again
 )
 
 func (e *end) is(b endBits) bool { return e.has&b == b }

@@ -28,6 +28,9 @@ func (r *resolution) depart(y Side, p int) {
 	case e.isFIN():
 		r.selfEvident(y, p)
 		s.Event, s.Number, s.NumberKind = SendFIN, e.end-1, FINNumber
+		if x.state == CloseWait && x.cert == Presumed {
+			s.Certainty = Presumed // it may have closed before the peer's FIN arrived
+		}
 		if r.step(s) {
 			x.has |= hasFIN
 			x.finEnd = e.end
@@ -154,8 +157,8 @@ func (r *resolution) answersACK(y Side, p int) bool {
 }
 
 // closedBefore makes the step of an end whose bare RST at p bears the number
-// behind its FIN: it took that number from an ACK of the FIN, which came first
-// (RFC 9293 §3.10.7.1, §3.10.7.4 step 5).
+// behind its FIN: it took that number from an ACK of the FIN, which presumably
+// was processed first (RFC 9293 §3.10.7.1, §3.10.7.4 step 5).
 func (r *resolution) closedBefore(y Side, p int) {
 	e := &r.log[p]
 	x := &r.ends[y]
@@ -164,7 +167,7 @@ func (r *resolution) closedBefore(y Side, p int) {
 	}
 	for i := p - 1; i >= 0; i-- {
 		if o := &r.log[i]; r.from(y.Peer(), i) && o.flags.Has(ACK) && o.ack == x.finEnd {
-			r.step(Step{Cause: o.at, Place: o.at.Packet, Side: y, Event: RecvACKOfFIN, Certainty: Proven, Proof: e.at.Packet})
+			r.step(Step{Cause: o.at, Place: o.at.Packet, Side: y, Event: RecvACKOfFIN, Certainty: Presumed})
 			return
 		}
 	}

@@ -203,6 +203,9 @@ func (r *resolution) arrive(y Side, a *arrival) {
 		return
 	}
 	r.number(&s, e)
+	if st := r.ends[y]; st.state == LastAck && st.cert == Presumed && a.event == RecvACKOfFIN {
+		s.Certainty, s.Proof = Presumed, 0
+	}
 	if !r.step(s) {
 		return
 	}
