@@ -197,7 +197,7 @@ func (r *resolution) mayHoldFIN(y Side, first, cause, c int) bool {
 	if me.is(hasISS) && sent == me.iss.Add(1) && r.c.flags&(fastOpen|bothOpened) == 0 {
 		return false // nothing but the SYN, and no application before its ACK
 	}
-	if !me.is(repeated) {
+	if !me.is(repeated) && !r.repeatedBefore(y, c) {
 		return e.window == 0 || e.ack.Less(sent) && sent.Sub(e.ack) >= initialWindow
 	}
 	if e.window == 0 || e.ack.Less(sent) || me.resp == 0 || me.resp >= remote {
@@ -222,6 +222,16 @@ func (r *resolution) mayBeOvertaken(y Side, cause, c int) bool {
 	latest := r.log[c].at.Time - r.ends[y].resp*8/10
 	for k := cause + 1; k < c && r.log[k].at.Time <= latest; k++ {
 		if r.acksAt(y, k, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// repeatedBefore reports that y sent numbers again in the log before entry c.
+func (r *resolution) repeatedBefore(y Side, c int) bool {
+	for k := range c {
+		if e := &r.log[k]; r.from(y, k) && e.repeats() {
 			return true
 		}
 	}

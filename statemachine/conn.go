@@ -77,7 +77,7 @@ const (
 	bareSYN                        // it sent a SYN without ACK
 	fromMiddle                     // its first segment was no SYN
 	sacks                          // it tells what it has by SACK (RFC 2018 §2)
-	repeated                       // it sent numbers again
+	repeated                       // it sent numbers again before what is in the log
 )
 
 func (e *end) is(b endBits) bool { return e.has&b == b }
@@ -169,7 +169,9 @@ func (c *Conn) flow(at Moment, side Side, seg *Segment) {
 	if x.repeats(seg) {
 		return
 	}
-	c.note(at, x, y, seg, seg.End())
+	if b := c.note(at, x, y, seg, seg.End()); b&newEnd == 0 && seg.SeqLen() > 0 {
+		x.has |= repeated
+	}
 }
 
 // firstSight takes the first segment of an end whose beginning the capture

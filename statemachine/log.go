@@ -54,6 +54,9 @@ func (e *entry) isSYNACK() bool { return e.flags&(SYN|ACK|RST|FIN) == SYN|ACK }
 func (e *entry) isFIN() bool    { return e.flags&(SYN|RST|FIN) == FIN }
 func (e *entry) isRST() bool    { return e.flags&(SYN|RST) == RST }
 
+// repeats reports numbers that its sender had sent before.
+func (e *entry) repeats() bool { return e.live() && !e.is(newEnd) && e.seq != e.end && !e.isRST() }
+
 // plain reports a segment without SYN, FIN and RST.
 func (e *entry) plain() bool { return e.flags&(SYN|FIN|RST) == 0 }
 
@@ -166,6 +169,9 @@ const keepTail = 6
 func (c *Conn) makeRoom() entry {
 	i := c.leastNeeded()
 	e := c.log[i]
+	if e.repeats() {
+		c.ends[e.side()].has |= repeated
+	}
 	c.log = append(c.log[:i], c.log[i+1:]...)
 	return e
 }

@@ -45,7 +45,7 @@ func (c *Conn) note(at Moment, x, y *end, seg *Segment, seqEnd Seq) entryBits {
 		x.has &^= nxtTwice
 		b |= newEnd
 	case seqEnd != seg.Seq:
-		x.has |= nxtTwice | repeated
+		x.has |= nxtTwice
 	}
 	if seg.Options.Has(OptTimestamp) {
 		x.tsval = seg.Options.TSVal

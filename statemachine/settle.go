@@ -24,6 +24,11 @@ func (m *Machine) commit(c *Conn, r *resolution) {
 	m.steps = append(m.steps, r.steps...)
 	m.noteFindings(r)
 	c.ends = r.ends
+	for i := range c.log {
+		if e := &c.log[i]; e.repeats() {
+			c.ends[e.side()].has |= repeated
+		}
+	}
 	m.dropLog(c)
 	c.tries = 0
 }
