@@ -197,7 +197,7 @@ func (r *resolution) mayHoldFIN(y Side, first, cause, c int) bool {
 	if me.is(hasISS) && sent == me.iss.Add(1) && r.c.flags&(fastOpen|bothOpened) == 0 {
 		return false // nothing but the SYN, and no application before its ACK
 	}
-	if !me.is(repeated) && !r.repeatedBefore(y, c) {
+	if !r.lossBefore(y, c, e.ack, sent) {
 		return e.window == 0 || e.ack.Less(sent) && sent.Sub(e.ack) >= initialWindow
 	}
 	if e.window == 0 || e.ack.Less(sent) || me.resp == 0 || me.resp >= remote {
@@ -228,14 +228,16 @@ func (r *resolution) mayBeOvertaken(y Side, cause, c int) bool {
 	return false
 }
 
-// repeatedBefore reports that y sent numbers again in the log before entry c.
-func (r *resolution) repeatedBefore(y Side, c int) bool {
-	for k := range c {
-		if e := &r.log[k]; r.from(y, k) && e.repeats() {
+// lossBefore reports that y had lost something before entry c: it sent numbers
+// again by then, or later some between una and sent.
+func (r *resolution) lossBefore(y Side, c int, una, sent Seq) bool {
+	for k := range r.log {
+		e := &r.log[k]
+		if r.from(y, k) && e.repeats() && (k < c || una.LessEq(e.seq) && e.seq.Less(sent)) {
 			return true
 		}
 	}
-	return false
+	return r.ends[y].is(repeated)
 }
 
 // ackNoLater places the ACK of y's FIN no later than the segment that brought
