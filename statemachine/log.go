@@ -54,8 +54,11 @@ func (e *entry) isSYNACK() bool { return e.flags&(SYN|ACK|RST|FIN) == SYN|ACK }
 func (e *entry) isFIN() bool    { return e.flags&(SYN|RST|FIN) == FIN }
 func (e *entry) isRST() bool    { return e.flags&(SYN|RST) == RST }
 
-// repeats reports numbers that its sender had sent before.
-func (e *entry) repeats() bool { return e.live() && !e.is(newEnd) && e.seq != e.end && !e.isRST() }
+// repeats reports numbers that its sender had sent before; a SYN-ACK is left
+// out, since in a simultaneous open it repeats the SYN though nothing was lost.
+func (e *entry) repeats() bool {
+	return e.live() && !e.is(newEnd) && e.seq != e.end && !e.isRST() && !e.isSYNACK()
+}
 
 // plain reports a segment without SYN, FIN and RST.
 func (e *entry) plain() bool { return e.flags&(SYN|FIN|RST) == 0 }
