@@ -233,7 +233,7 @@ func (r *resolution) mayBeOvertaken(y Side, cause, c int) bool {
 func (r *resolution) lossBefore(y Side, c int, una, sent Seq) bool {
 	for k := range r.log {
 		e := &r.log[k]
-		if r.from(y, k) && e.repeats() && (k < c || una.LessEq(e.seq) && e.seq.Less(sent)) {
+		if r.from(y, k) && e.repeats(r.c.flags&bothOpened != 0) && (k < c || una.LessEq(e.seq) && e.seq.Less(sent)) {
 			return true
 		}
 	}

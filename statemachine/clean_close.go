@@ -12,7 +12,7 @@ package statemachine
 // was.
 func (m *Machine) cleanClose(c *Conn) bool {
 	n := len(c.log)
-	if m.slow || m.careful || n != 3 && n != 4 || !c.closesCleanly() {
+	if m.slow || m.careful || n != 3 && n != 4 || !c.closesCleanly() || !c.closesFreely() {
 		return false
 	}
 	fin, answer, last := &c.log[0], &c.log[1], &c.log[n-1]
@@ -36,7 +36,11 @@ func (m *Machine) cleanClose(c *Conn) bool {
 	if own != answer {
 		m.move(x, acked)
 	}
-	m.move(y, numbered(step(own, second, SendFIN, Witnessed, 0), own.end-1))
+	closing := step(own, second, SendFIN, Witnessed, 0)
+	if y.cert == Presumed {
+		closing.Certainty = Presumed // see depart
+	}
+	m.move(y, numbered(closing, own.end-1))
 	if own == answer {
 		m.move(x, acked)
 	}
@@ -73,4 +77,16 @@ func (c *Conn) closesCleanly() bool {
 		fin.side() == last.side() && answer.side() != fin.side() && own.side() != fin.side() &&
 		answer.ack == fin.end && own.ack == fin.end && last.ack == own.end &&
 		(own == answer || answer.plain() && answer.seq == answer.end && answer.seq == own.seq)
+}
+
+// closesFreely reports that nothing can have held back the FIN of the end that
+// closes second, had it closed first (see mayHoldFIN).
+func (c *Conn) closesFreely() bool {
+	fin, answer := &c.log[0], &c.log[1]
+	sent := answer.maxEnd
+	if answer.is(newEnd) {
+		sent = answer.seq
+	}
+	return !c.ends[answer.side()].is(repeated) && fin.window != 0 && !(answer.is(newEnd) && answer.seq == answer.end) &&
+		(sent.LessEq(fin.ack) || sent.Sub(fin.ack) < initialWindow)
 }

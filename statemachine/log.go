@@ -54,10 +54,10 @@ func (e *entry) isSYNACK() bool { return e.flags&(SYN|ACK|RST|FIN) == SYN|ACK }
 func (e *entry) isFIN() bool    { return e.flags&(SYN|RST|FIN) == FIN }
 func (e *entry) isRST() bool    { return e.flags&(SYN|RST) == RST }
 
-// repeats reports numbers that its sender had sent before; a SYN-ACK is left
-// out, since in a simultaneous open it repeats the SYN though nothing was lost.
-func (e *entry) repeats() bool {
-	return e.live() && !e.is(newEnd) && e.seq != e.end && !e.isRST() && !e.isSYNACK()
+// repeats reports numbers that its sender had sent before. In a simultaneous
+// open (both) the SYN-ACK repeats the SYN though nothing was lost.
+func (e *entry) repeats(both bool) bool {
+	return e.live() && !e.is(newEnd) && e.seq != e.end && !e.isRST() && !(both && e.isSYNACK())
 }
 
 // plain reports a segment without SYN, FIN and RST.
@@ -172,7 +172,7 @@ const keepTail = 6
 func (c *Conn) makeRoom() entry {
 	i := c.leastNeeded()
 	e := c.log[i]
-	if e.repeats() {
+	if e.repeats(c.flags&bothOpened != 0) {
 		c.ends[e.side()].has |= repeated
 	}
 	c.log = append(c.log[:i], c.log[i+1:]...)

@@ -25,7 +25,7 @@ func (m *Machine) commit(c *Conn, r *resolution) {
 	m.noteFindings(r)
 	c.ends = r.ends
 	for i := range c.log {
-		if e := &c.log[i]; e.repeats() {
+		if e := &c.log[i]; e.repeats(c.flags&bothOpened != 0) {
 			c.ends[e.side()].has |= repeated
 		}
 	}
