@@ -156,9 +156,6 @@ func appendRetransmission(b []byte, r *statemachine.Reading) []byte {
 	if r.Kind != statemachine.NoKind && r.Kind != statemachine.KindUnknown {
 		b = append(append(append(b, " ("...), r.Kind.String()...), ')')
 	}
-	if r.Hints&statemachine.DataRefused != 0 {
-		b = append(b, ": the peer took the SYN without its payload,"...)
-	}
 	if r.Repeats == 0 {
 		if r.Seen {
 			return append(b, " of octets captured too long ago to name the packet"...)
@@ -169,6 +166,9 @@ func appendRetransmission(b []byte, r *statemachine.Reading) []byte {
 	b = append(appendElapsed(append(b, ", "...), r.Since), " later"...)
 	if r.Backoff > 0 {
 		b = append(appendOrdinal(append(b, ", "...), uint64(r.Backoff)+1), " try"...)
+	}
+	if r.Hints&statemachine.DataRefused != 0 {
+		b = append(b, ": the peer had taken the SYN without its payload"...)
 	}
 	return b
 }

@@ -190,7 +190,7 @@ func (a *Analysis) finish(at Moment, side Side, seg *Segment, r *Reading) {
 			r.Hints |= OlderTimestamp
 		}
 	}
-	if seg.Len == 0 && !seg.Flags.Any(SYN|FIN) {
+	if seg.Len == 0 && !seg.Flags.Any(SYN|FIN) && r.Hints&OlderACK == 0 {
 		x.noteACK(at, seg)
 	}
 }

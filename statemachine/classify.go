@@ -293,7 +293,7 @@ func (a *Analysis) takeACK(at Moment, side Side, seg *Segment, r *Reading) {
 	if !y.has(acked) {
 		d = 1
 	}
-	if d < 0 {
+	if d < 0 || d == 0 && r.Hints&OlderACK != 0 {
 		return // overtaken on its way: RFC 9293 §3.10.7.4 takes no older window
 	}
 	if d > 0 {

@@ -160,6 +160,17 @@ var readingTests = []struct{ name, text string }{
 35 s P. 5501 100 1001 65535 id=306 = new
 80 c . 1001 0 5001 65535 sack=5101-5401 = duplicate-ack
 83 s P. 5001 100 1001 65535 id=299 = retransmission/fast`},
+	{"an older ack takes no window back", `
+0 c S 1000 0 0 65535 ts=100/0 = new
+10 s S. 5000 0 1001 65535 ts=900/100 = new
+20 c . 1001 0 5001 60000 ts=110/900 = new
+30 s P. 5001 2000 1001 65535 ts=920/110 = new
+40 c . 1001 0 7001 63000 ts=130/920 id=7 = new
+41 c F. 1001 0 7001 65000 ts=131/920 = new
+42 c . 1001 0 7001 58001 ts=129/920 = out-of-order win=58001
+43 c . 1001 0 7001 63000 ts=130/920 id=7 = out-of-order
+80 s . 7001 0 1002 65535 ts=960/131 = new
+81 s P. 7001 64000 1002 65535 ts=961/131 = new`},
 	{"dsack reports no loss", openReading + `
 30 c P. 1001 100 5001 65535 = new
 38 c P. 1001 100 5001 65535 = retransmission/unknown

@@ -154,8 +154,8 @@ func (t *tally) print(w io.Writer, known map[string]bool) bool {
 		fmt.Fprintf(&tab, "%s\t%s\t%d\t%d\t%s\t%s\n", c.ours, c.their, n.n, len(n.files), word, n.first)
 	}
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(columns, "%s", &tab)
-	return columns.Flush() == nil && ok
+	_, err := io.WriteString(columns, tab.String())
+	return err == nil && columns.Flush() == nil && ok
 }
 
 // order returns the cells matrix by matrix.
