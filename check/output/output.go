@@ -79,9 +79,9 @@ func (t *totals) String() string {
 	s += fmt.Sprintf("; %s met, %d not", plural(t.met, "expectation"), t.unmet)
 	switch {
 	case t.alone == t.captures && t.alone > 0:
-		s += "; judged by " + t.policy
+		s += "; without expectations, judged by " + t.policy
 	case t.alone > 0:
-		s += fmt.Sprintf("; %d judged by %s", t.alone, t.policy)
+		s += fmt.Sprintf("; %d without expectations, judged by %s", t.alone, t.policy)
 	}
 	return s
 }
