@@ -145,9 +145,10 @@ func (unheard) take(*Note) {}
 
 // preview says in one pass what the segment at hand, the last that is kept of a
 // connection that is alone, means: it observes the opening in passing.
-func (t *tracker) preview(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) statemachine.Reading {
+func (t *tracker) preview(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
 	if !t.speaks() {
-		return statemachine.Reading{}
+		t.reading = statemachine.Reading{}
+		return
 	}
 	if t.said == 0 {
 		t.said = t.lives.alloc()
@@ -155,20 +156,16 @@ func (t *tracker) preview(f *flow, at statemachine.Moment, side statemachine.Sid
 	g := *f // a flow in passing
 	g.held, g.answer, g.tally, g.live = 0, 0, 0, t.said
 	g.conn, g.analysis, g.details = t.conns.alloc(), t.analyses.alloc(), t.details.alloc()
-	if f.tally != 0 {
-		g.tally = t.tallies.alloc()
-		*t.tallies.at(g.tally) = *t.tallies.at(f.tally)
-	}
+	t.tallies.copy(&g, f)
 	if f.answer != 0 {
 		t.replay(&g, t.helds.at(f.held), true)
 	}
-	r := t.feed(&g, at, side, seg)
+	t.feed(&g, at, side, seg)
 	t.machine.Finish(t.conns.at(g.conn), at) // which frees its log; nobody hears of it
 	t.lives.at(t.said).Forget()
 	g.live = 0
 	t.free(&g)
 	f.previewed = true
-	return r
 }
 
 // finishAlone is finish at the end of the input, and of what the machine would

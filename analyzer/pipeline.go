@@ -228,8 +228,8 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 		o = Observation{}
 		switch {
 		case p.Skip == NotSkipped && !opt.wants(WantBare):
-			f, side, reading := t.observe(p)
-			o = Observation{Conn: f.id, Side: side, Reading: reading, Notes: buffer.flush()}
+			f, side := t.observe(p)
+			o = Observation{Conn: f.id, Side: side, Reading: t.reading, Notes: buffer.flush()}
 		case p.ICMP.Quotes:
 			t.item.set(p, t.table.seed)
 			t.icmp(&t.item)

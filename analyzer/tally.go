@@ -102,6 +102,27 @@ func (s *tallies) checksums(f *flow) *sums {
 	return s.sums.at(y.sums)
 }
 
+// copy gives the flow to, which has no tally, one with the counts of the flow
+// from, if that has any.
+func (s *tallies) copy(to, from *flow) {
+	if from.tally == 0 {
+		return
+	}
+	to.tally = s.alloc()
+	y := s.at(to.tally)
+	*y = *s.at(from.tally)
+	if y.all != 0 {
+		all := s.full.alloc()
+		*s.full.at(all) = *s.full.at(y.all)
+		y.all = all
+	}
+	if y.sums != 0 {
+		sums := s.sums.alloc()
+		*s.sums.at(sums) = *s.sums.at(y.sums)
+		y.sums = sums
+	}
+}
+
 // drop gives the flow's tally back, if it has one.
 func (s *tallies) drop(f *flow) {
 	if f.tally == 0 {

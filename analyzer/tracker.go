@@ -81,17 +81,18 @@ type tracker struct {
 	opens    openTaker   // nil where the tracker gives the numbers itself; else a flow's id is its index
 	ids      uint32      // connections so far, where the tracker numbers them
 	evicted  uint64
-	now      statemachine.Moment // the current packet; its time never runs backwards
-	wentBack bool                // the capture's clock did
-	drops    uint64              // lost by the capture, as far as it has told
-	quiet    statemachine.Time   // how long a closing connection is silent before Advance is tried
-	losing   losing              // of live captures
-	live     bool                // the source is one
-	own      bool                // what is due before the packet was done: it is the packet's own turn
-	said     uint32              // what a preview has said, of lives: scratch
-	item     item                // scratch
-	note     Note                // scratch
-	record   record              // scratch
+	now      statemachine.Moment  // the current packet; its time never runs backwards
+	wentBack bool                 // the capture's clock did
+	drops    uint64               // lost by the capture, as far as it has told
+	quiet    statemachine.Time    // how long a closing connection is silent before Advance is tried
+	losing   losing               // of live captures
+	live     bool                 // the source is one
+	own      bool                 // what is due before the packet was done: it is the packet's own turn
+	said     uint32               // what a preview has said, of lives: scratch
+	reading  statemachine.Reading // of the segment fed last
+	item     item                 // scratch
+	note     Note                 // scratch
+	record   record               // scratch
 }
 
 func newTracker(opt *Options, notes noteTaker, records recordTaker) *tracker {
@@ -102,14 +103,15 @@ func newTracker(opt *Options, notes noteTaker, records recordTaker) *tracker {
 }
 
 // observe takes one packet with a whole segment. It returns the packet's flow,
-// which is valid until the next call, and which side sent it.
-func (t *tracker) observe(p *Packet) (*flow, statemachine.Side, statemachine.Reading) {
+// which is valid until the next call, and which side sent it. What the analysis
+// says of the packet is in t.reading.
+func (t *tracker) observe(p *Packet) (*flow, statemachine.Side) {
 	t.item.set(p, t.table.seed)
 	return t.take(&t.item)
 }
 
 // take is observe for an item.
-func (t *tracker) take(it *item) (*flow, statemachine.Side, statemachine.Reading) {
+func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 	backwards := t.tick(it.at)
 	t.own = true
 	t.drops = max(t.drops, it.drops)
@@ -129,13 +131,12 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side, statemachine.Reading
 	if backwards {
 		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.ClockBackwards})
 	}
-	var r statemachine.Reading
 	if f.alone() {
 		f.last = at
-		r = t.preview(f, at, side, seg)
+		t.preview(f, at, side, seg)
 	} else {
-		since := f.last.Time
-		r = t.feed(f, at, side, seg)
+		since, r := f.last.Time, &t.reading
+		t.feed(f, at, side, seg)
 		if t.live && r.Marks&(statemachine.GapBefore|statemachine.ACKsUnseen) != 0 {
 			t.gap(i, f, since, at, side)
 		}
@@ -145,7 +146,7 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side, statemachine.Reading
 	}
 	t.judgeShape(f, it, side)
 	t.file(i, f)
-	return f, side, r
+	return f, side
 }
 
 // tick moves the tracker's clock to a packet, of whatever four-tuple, and ends
@@ -291,7 +292,7 @@ func (t *tracker) number(f *flow, at statemachine.Moment) {
 }
 
 // feed gives the segment to the flow's connection and takes what it settles.
-func (t *tracker) feed(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) statemachine.Reading {
+func (t *tracker) feed(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
 	f.last = at
 	f.packets[side]++
 	if seg.Flags&(statemachine.SYN|statemachine.FIN|statemachine.RST|statemachine.ACK) != statemachine.ACK ||
@@ -300,13 +301,13 @@ func (t *tracker) feed(f *flow, at statemachine.Moment, side statemachine.Side, 
 	}
 	t.machine.Observe(t.conns.at(f.conn), at, side, seg)
 	t.drain(f)
-	r := t.analyses.at(f.analysis).Read(at, side, seg)
+	r := &t.reading
+	t.analyses.at(f.analysis).ReadInto(at, side, seg, r)
 	if r.Class == statemachine.DuplicateFrame {
 		t.once(f, statemachine.Finding{At: at, By: r.Repeats, Side: side, Code: statemachine.DuplicateCapture})
 	} else {
-		t.look(f, at, side, seg, &r)
+		t.look(f, at, side, seg, r)
 	}
-	return r
 }
 
 // feedFacts notes a segment among the connection's facts before the machine

@@ -13,6 +13,10 @@ import "github.com/tcpstate/tcpstate/statemachine"
 // cheap, few enough to stay in the cache.
 const batchItems = 512
 
+// restItems is how many connections the end of the input ends at a time: their
+// records are large.
+const restItems = 64
+
 // batchesAhead is how many batches may be on their way.
 const batchesAhead = 4
 
@@ -145,7 +149,7 @@ func (w *worker) work(stop <-chan struct{}) {
 	if !w.hand(w.out, stop) {
 		return
 	}
-	for w.tracker.endSome(batchItems) {
+	for w.tracker.endSome(restItems) {
 		if !w.hand(w.rest, stop) {
 			return
 		}

@@ -93,14 +93,20 @@ const (
 // Read takes the next segment, which side sent and the tap saw at the moment
 // at, and says what it is. Segments have to come in the order of the capture.
 func (a *Analysis) Read(at Moment, side Side, seg *Segment) (r Reading) {
+	a.ReadInto(at, side, seg, &r)
+	return r
+}
+
+// ReadInto is Read into r, for those who read millions of segments.
+func (a *Analysis) ReadInto(at Moment, side Side, seg *Segment, r *Reading) {
+	*r = Reading{}
 	x, y := &a.flows[side], &a.flows[side^1]
 	x.segments++
 	if x.plain(y, seg) && !a.slow {
-		a.readPlain(at, side, seg, &r)
+		a.readPlain(at, side, seg, r)
 	} else {
-		a.readAny(at, side, seg, &r)
+		a.readAny(at, side, seg, r)
 	}
-	return r
 }
 
 // plain reports the two commonest segments: the octets that come next, with
