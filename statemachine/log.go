@@ -65,7 +65,7 @@ func (e *entry) plain() bool { return e.flags&(SYN|FIN|RST) == 0 }
 
 // The log grows by these capacities and never beyond the last.
 const (
-	logSmall  = 4
+	logSmall  = 3 // a clean close
 	logMedium = 12
 	logLarge  = 32
 )
