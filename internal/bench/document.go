@@ -27,7 +27,7 @@ func about(s capgen.Scene) string {
 
 // table writes the figures of one scene: time, memory, and how many times
 // ours a peer took for the same kind of output.
-func table(w io.Writer, s capgen.Scene, list []contestant) {
+func table(w io.Writer, s capgen.Scene, list []contestant, limit float64) {
 	fmt.Fprintf(w, "### %s: %s\n\n", s, about(s))
 	fmt.Fprintln(w, "| output | program | time | processor time | peak memory | our time / its time | runs |")
 	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|")
@@ -53,7 +53,9 @@ func table(w io.Writer, s capgen.Scene, list []contestant) {
 				[]string{"summary", "lines"}[kind], name, c.time(), c.processor(), c.peak(), ratio, len(c.times))
 		}
 	}
-	fmt.Fprintf(w, "\n%d processors; load before the last run of all: %s.\n\n", runtime.NumCPU(), load())
+	fmt.Fprintf(w, "\nAll that tell counted %d packets and %d connections. Medians; a program that took longer than %.0f s, or of which that is known, was run once.\n",
+		scenePackets, s.Connections(scenePackets), limit)
+	fmt.Fprintf(w, "%d processors; load before the last run of all: %s.\n\n", runtime.NumCPU(), load())
 }
 
 // load returns the machine's load average, which says how far to trust times.

@@ -54,7 +54,7 @@ func (o *options) point(s capgen.Scene, packets int) (*contestant, error) {
 		return nil, err
 	}
 	for range o.rounds {
-		if err := c.measure(o.dir); err != nil {
+		if err := c.measure(o.dir, s, packets); err != nil {
 			return nil, err
 		}
 	}

@@ -113,12 +113,12 @@ func (o *options) scene(text *bytes.Buffer, s capgen.Scene, file string) error {
 			if round > 0 && (c.slow || c.times[0] > o.limit) {
 				continue
 			}
-			if err := c.measure(o.dir); err != nil {
+			if err := c.measure(o.dir, s, scenePackets); err != nil {
 				return fmt.Errorf("%s on %s: %w", c.name, s, err)
 			}
 			fmt.Fprintf(os.Stderr, "%s %-24s %8.2f s %8.1f MB\n", s, c.name, c.times[len(c.times)-1], c.peak())
 		}
 	}
-	table(text, s, list)
+	table(text, s, list, o.limit)
 	return nil
 }
