@@ -6,7 +6,7 @@ import (
 )
 
 // blockSize is how much is read at once.
-const blockSize = 512 << 10
+const blockSize = 128 << 10
 
 // blocks reads a stream in large pieces and shows parts of it without copying.
 // Its errors are the stream's own; the end of the stream is io.EOF.
