@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"errors"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -105,6 +106,24 @@ func TestSummaryFits(t *testing.T) {
 			if strings.TrimRight(line, " ") != line {
 				t.Errorf("blanks at the end: %q", line)
 			}
+		}
+	}
+}
+
+// TestSummaryOnNarrowTerminal keeps the rows of IPv4 connections within 80
+// columns, with the states of both ends, whatever was counted.
+func TestSummaryOnNarrowTerminal(t *testing.T) {
+	for _, file := range captures(t) {
+		out := render(t, file, report.Summary, report.Options{Width: 80}, false)
+		_, table, _ := strings.Cut(out, "\n\n")
+		table, _, _ = strings.Cut(table, "\n\n")
+		for line := range strings.Lines(table) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 && !strings.Contains(table, "[") {
+				t.Errorf("%s: %d columns: %s", filepath.Base(file), n, line)
+			}
+		}
+		if !strings.Contains(table, "client is") && !strings.Contains(table, "client state") || !strings.Contains(table, "verdict") {
+			t.Errorf("%s: columns are missing:\n%s", filepath.Base(file), table)
 		}
 	}
 }

@@ -256,7 +256,10 @@ func (s *summary) table(b *bytes.Buffer) error {
 	for i := range s.rows {
 		cells = append(cells, s.rows[i].cells())
 	}
-	s.fit(cells)
+	columns := s.fit(cells)
+	for i := range cells {
+		cells[i] = at(cells[i], columns)
+	}
 	t := tablewriter.NewTable(&trimWriter{w: b},
 		tablewriter.WithRendition(tw.Rendition{
 			Borders: tw.BorderNone,
@@ -273,7 +276,7 @@ func (s *summary) table(b *bytes.Buffer) error {
 		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
 		tablewriter.WithRowAutoWrap(tw.WrapNone),
 		tablewriter.WithTrimSpace(tw.Off),
-		tablewriter.WithAlignment(summaryAlign()),
+		tablewriter.WithAlignment(at(summaryAlign(), columns)),
 	)
 	t.Header(cells[0])
 	if err := t.Bulk(cells[1:]); err != nil {
@@ -329,17 +332,26 @@ const (
 	leastAddress = 21 // an IPv4 endpoint
 )
 
-// fit makes the cells, header first, narrow enough for the terminal: first the
-// verdict's sentence gives way to its name, then findings and verdict are cut,
-// at last IPv6 addresses in their middle. Numbers never are.
-func (s *summary) fit(cells [][]string) {
-	if s.over(cells) <= 0 {
-		return
+// fit makes the cells, header first, narrow enough for the terminal, and returns
+// the columns that are shown: first the verdict's sentence gives way to its
+// name, then columns are left out, then findings and verdict are cut, at last
+// IPv6 addresses in their middle. Numbers never are.
+func (s *summary) fit(cells [][]string) []int {
+	columns := make([]int, numColumns)
+	for i := range columns {
+		columns[i] = i
+	}
+	if s.over(cells, columns) <= 0 {
+		return columns
 	}
 	for i := range s.rows {
 		cells[i+1][colVerdict] = s.rows[i].verdict.String()
 	}
 	cells[0][colPackets], cells[0][colRetrans] = "pkts", "retr"
+	if s.over(cells, columns) > 0 {
+		cells[0][colClientState], cells[0][colServerState] = "client is", "server is"
+		columns = s.shed(cells, columns)
+	}
 	for _, c := range []struct {
 		column, least int
 		cut           func(text []rune, width int) string
@@ -347,9 +359,9 @@ func (s *summary) fit(cells [][]string) {
 		{colFindings, leastWidth, cutEnd}, {colVerdict, leastWidth, cutEnd},
 		{colClient, leastAddress, cutMiddle}, {colServer, leastAddress, cutMiddle},
 	} {
-		over := s.over(cells)
-		if over <= 0 {
-			return
+		over := s.over(cells, columns)
+		if over <= 0 || !slices.Contains(columns, c.column) {
+			continue
 		}
 		to := max(width(cells, c.column)-over, c.least)
 		for _, r := range cells {
@@ -358,6 +370,45 @@ func (s *summary) fit(cells [][]string) {
 			}
 		}
 	}
+	return columns
+}
+
+// shed leaves out columns where the table is too wide: those in which nothing
+// stands, then, where cutting the others would not do, those of plain numbers.
+func (s *summary) shed(cells [][]string, columns []int) []int {
+	empty := func(column int, none string) bool {
+		return !slices.ContainsFunc(cells[1:], func(r []string) bool { return r[column] != none })
+	}
+	without := func(column int) []int {
+		return slices.DeleteFunc(columns, func(c int) bool { return c == column })
+	}
+	if s.over(cells, columns) > 0 && empty(colFindings, "") {
+		columns = without(colFindings)
+	}
+	if s.over(cells, columns) > 0 && empty(colRetrans, "0") {
+		columns = without(colRetrans)
+	}
+	for _, c := range []int{colBytes, colPackets} {
+		slack := 0 // what cutting can gain
+		for column, least := range map[int]int{colFindings: leastWidth, colClient: leastAddress, colServer: leastAddress} {
+			if slices.Contains(columns, column) {
+				slack += max(width(cells, column)-least, 0)
+			}
+		}
+		if s.over(cells, columns) > slack {
+			columns = without(c)
+		}
+	}
+	return columns
+}
+
+// at returns the elements of a list at some places.
+func at[S ~[]E, E any](list S, places []int) S {
+	out := make(S, len(places))
+	for i, p := range places {
+		out[i] = list[p]
+	}
+	return out
 }
 
 func cutEnd(text []rune, width int) string { return string(text[:width-1]) + "…" }
@@ -368,13 +419,13 @@ func cutMiddle(text []rune, width int) string {
 	return string(text[:width-1-tail]) + "…" + string(text[len(text)-tail:])
 }
 
-// over returns by how many columns the table is too wide.
-func (s *summary) over(cells [][]string) int {
+// over returns by how much the table of these columns is too wide.
+func (s *summary) over(cells [][]string, columns []int) int {
 	if s.opt.Width <= 0 {
 		return 0
 	}
-	total := 2 * (numColumns - 1)
-	for c := range numColumns {
+	total := 2 * (len(columns) - 1)
+	for _, c := range columns {
 		total += width(cells, c)
 	}
 	return total - s.opt.Width
