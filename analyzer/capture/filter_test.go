@@ -72,10 +72,12 @@ func FuzzProgram(f *testing.F) {
 			if _, ok := d.(bpf.RawInstruction); ok || d == nil || i.code&7 == classMISC && i.code != 7 && i.code != 0x87 {
 				return
 			}
-			if e, ok := d.(bpf.LoadExtension); ok && (e.Num != bpf.ExtLen || i.code&7 == classLDX) {
-				// Extensions of Linux, which libpcap uses for live captures only; and
-				// the length as index, which x/net takes for the accumulator (bpf(4)
-				// has X <- len).
+			if e, ok := d.(bpf.LoadExtension); ok && e.Num != bpf.ExtLen {
+				return // extensions of Linux, which libpcap uses for live captures only
+			}
+			if mode := i.code & 0xe0; i.code&7 == classLDX && (mode == modeLEN || mode == modeABS || mode == modeIND) {
+				// x/net loads the accumulator instead of the index. The length is
+				// the index's by bpf(4); the others are no instructions.
 				return
 			}
 			p, raw = append(p, i), append(raw, d)
