@@ -138,7 +138,7 @@ func (t *tracker) lookAgain(f *flow, d *details, at statemachine.Moment, side st
 		case r.Hints&statemachine.OlderTimestamp != 0:
 			last, _ := t.analyses.at(f.analysis).LastTimestamp(side)
 			if int32(last-seg.Options.TSVal) > 1 {
-				say(statemachine.PAWSReject, 0, int64(seg.Options.TSVal), int64(last))
+				t.holdStale(f, d, stale{at, seg.End(), seg.Options.TSVal, last, side})
 			}
 		case r.Hints&statemachine.EdgeMovedBack != 0:
 			once(statemachine.WindowShrunk, int64(r.Window), 0)

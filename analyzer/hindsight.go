@@ -17,11 +17,13 @@ type trouble struct {
 	gaps   [4]gap
 	copies [12]copied
 	resets [3]pendingReset
+	stale  [3]stale
 	late   lateData
 	lost   uint64 // the packet that was last said to be lost behind the tap
 	gap    uint8  // slot that is overwritten next
 	copied uint8
 	reset  uint8
+	old    uint8
 }
 
 // gap is a stretch of numbers that was not captured so far.
@@ -129,6 +131,12 @@ func (t *tracker) settleMarks(f *flow, d *details, at statemachine.Moment, side 
 			open = open || c.packet != 0
 		}
 	}
+	for i := range tr.stale {
+		if s := &tr.stale[i]; s.at.Packet != 0 {
+			t.settleStale(f, s, side, seg, r)
+			open = open || s.at.Packet != 0
+		}
+	}
 	if !open {
 		d.watch &^= unsettled
 	}
@@ -225,6 +233,9 @@ func (t *tracker) endMarks(f *flow, d *details) {
 		if g := &tr.gaps[i]; g.packet != 0 && g.acked && g.passed {
 			t.missed(f, d, g)
 		}
+	}
+	for i := range tr.stale {
+		t.sayStale(f, &tr.stale[i])
 	}
 }
 

@@ -179,7 +179,7 @@ var codeInfos = [NumCodes]CodeInfo{
 		"Whether both ends agree on the window scale (option-stripped, window-scale-one-sided).",
 		"C>S S 1000:1000(0) win 64240 <mss 1460>\nS>C S. 5000:5000(0) ack 1001 win 2000 <mss 1460>\nC>S . 1001:1001(0) ack 5001\nC>S P. 1001:1101(100) ack 5001\nS>C . 5001:5001(0) ack 1101 win 2000\nC>S P. 9001:9101(100) ack 5001\n"},
 	PAWSReject: {"paws-reject", Warning, "RFC 7323 5.3", "an older timestamp on new numbers: the receiver drops the segment (PAWS)",
-		"Timestamps of one sender never go back. A segment with new numbers but an older timestamp counts as a leftover of an earlier lap of the sequence space; the receiver answers with an ACK and drops it.",
+		"Timestamps of one sender never go back. A segment with new numbers but an older timestamp counts as a leftover of an earlier lap of the sequence space; the receiver answers with an ACK and drops it. Not said of one that its receiver acknowledges.",
 		"A forged segment, NAT or a load balancer that mixes hosts with different clocks, a host that restarted its clock.",
 		"The timestamps of other connections from the same address.",
 		"C>S S 1000:1000(0) win 64240 <mss 1460,TS val 9000000 ecr 0>\nS>C S. 5000:5000(0) ack 1001 win 65535 <mss 1460,TS val 70 ecr 9000000>\nC>S . 1001:1001(0) ack 5001 win 65535 <TS val 9000001 ecr 70>\nC>S P. 1001:1011(10) ack 5001 win 65535 <TS val 9000002 ecr 70>\nS>C . 5001:5001(0) ack 1011 win 65535 <TS val 72 ecr 9000002>\nC>S P. 1011:1021(10) ack 5001 win 65535 <TS val 8000000 ecr 72>\nS>C . 5001:5001(0) ack 1011 win 65535 <TS val 73 ecr 9000002>\n"},
