@@ -216,6 +216,7 @@ func (d *details) repeated(at statemachine.Moment, side statemachine.Side, seg *
 const (
 	strippedSYN   = 1 // the SYN-ACK has options that its SYN has not; B is which
 	strippedLater = 2 // timestamps agreed upon and given up
+	strippedOver  = 3 // padding in the place of an option; B is which it may have been
 )
 
 // lookSYN takes the options of a SYN, and what repeated SYN-ACKs say of the
@@ -227,6 +228,14 @@ func (t *tracker) lookSYN(f *flow, d *details, at statemachine.Moment, side stat
 		d.syn[side] = synOptions{seg.Options.Set, seg.Options.MSS, seg.Options.WScale, true}
 	}
 	peer := &d.syn[side.Peer()]
+	if lacks := asked &^ seg.Options.Set; seg.Options.Has(statemachine.OptPadded) && lacks != 0 {
+		if seg.IsSYNACK() && peer.seen {
+			lacks &= peer.set
+		}
+		if lacks != 0 {
+			t.once(f, statemachine.Finding{At: at, Side: side, Code: statemachine.OptionStripped, A: strippedOver, B: int64(lacks)})
+		}
+	}
 	if seg.IsSYNACK() && peer.seen && f.facts.syns[side] == 0 {
 		// An answer may carry only what its question had (RFC 7323 §2.2, §3.2; RFC 2018 §2).
 		if extra := seg.Options.Set & asked &^ peer.set; extra != 0 && peer.set&hidden == 0 {

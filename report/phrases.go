@@ -270,10 +270,14 @@ func appendFindingNumber(b []byte, f *statemachine.Finding, n int64, k numbers) 
 
 // appendStripped names the option and where it shows.
 func appendStripped(b []byte, f *statemachine.Finding) []byte {
-	if f.B == 0 {
+	switch {
+	case f.B == 0:
 		return append(b, "; timestamps, agreed upon by both SYNs, are missing from here on"...)
+	case f.A == 3:
+		b = append(b, "; padding stands in its place, perhaps for"...)
+	default:
+		b = append(b, "; the SYN-ACK has what its SYN lacks:"...)
 	}
-	b = append(b, "; the SYN-ACK has what its SYN lacks:"...)
 	for _, o := range [...]struct {
 		set  statemachine.OptionSet
 		name string

@@ -122,7 +122,7 @@ var codeInfos = [NumCodes]CodeInfo{
 		"What else this host sends; the number is reported once for each host.",
 		"C>S S 1000:1000(0)\nS>C R. 0:0(0) ack 1001 win 0\n// again 3 port\n"},
 	OptionStripped: {"option-stripped", Warning, "RFC 7323 2.2", "an option was removed on the way",
-		"An answer carries an option that its question did not have, or an end gives up timestamps that both had agreed upon. Hosts do neither; a box on the path removed or added the option in one direction, so the ends may disagree on what holds.",
+		"An answer carries an option that its question did not have, an end gives up timestamps that both had agreed upon, or a SYN that lacks an option has more padding than alignment needs. Hosts do none of this; a box on the path removed or added the option in one direction, so the ends may disagree on what holds.",
 		"A firewall that normalises options, a transparent proxy, a load balancer that answers for the server.",
 		"The same handshake captured on the other side of the suspected box.",
 		"C>S S 1000:1000(0) win 64240 <mss 1460>\nS>C S. 5000:5000(0) ack 1001 win 65535 <mss 1460,sackOK,wscale 7>\nC>S . 1001:1001(0) ack 5001\n"},

@@ -18,6 +18,7 @@ const (
 	OptOther                           // any kind not named here
 	OptBad                             // the list is malformed; what stood before the damage counts
 	OptCut                             // the list goes on behind the captured bytes
+	OptPadded                          // four or more no-operations in a row, which aligning does not need
 )
 
 // SACKBlock is one block of a SACK option: the octets left =< n < right have

@@ -28,15 +28,21 @@ const fastOpenMagic = 0xf989
 // field cannot be followed ends the list; one that has merely the wrong length
 // for its kind is marked and passed over, as receivers do.
 func options(o *statemachine.Options, b []byte, full int) {
+	const padded = 4     // no-operations in a row
 	cut := full - len(b) // octets of the list that were not captured
+	nops := 0
 	for len(b) > 0 {
 		switch b[0] {
 		case kindEnd:
 			return
 		case kindNop:
+			if nops++; nops == padded {
+				o.Set |= statemachine.OptPadded
+			}
 			b = b[1:]
 			continue
 		}
+		nops = 0
 		if len(b) < 2 {
 			o.Set |= missing(cut >= 1)
 			return
