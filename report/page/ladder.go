@@ -35,7 +35,7 @@ const (
 func climb(t *figure.Talk, way delays) []rung {
 	rows := t.Rows()
 	out := make([]rung, len(rows))
-	c := climber{talk: t, way: way, left: make(map[int]int64)}
+	c := climber{talk: t, way: way, left: make(map[int]int64), at: make(map[int]int64)}
 	for i := range rows {
 		out[i] = c.rung(&rows[i])
 	}
@@ -47,6 +47,7 @@ type climber struct {
 	talk *figure.Talk
 	way  delays
 	left map[int]int64 // when a segment under way left
+	at   map[int]int64 // when it passed the capture point
 	last [2]int64      // when the states of an end changed last
 	sent [2]int64      // when an end sent last
 	now  int64         // the capture point's time of the row before
@@ -64,19 +65,19 @@ func (c *climber) rung(r *figure.Row) rung {
 		return out
 	}
 	s := &c.talk.Segments[r.Segment]
-	at := int64(s.Time - c.talk.Segments[0].Time)
 	from, to := s.Side, s.Side.Peer()
-	out.Leaves = c.left[r.Segment]
 	if r.Departs {
 		out.Shape |= leaves
-		c.now = at
-		out.Leaves = min(at, max(at-int64(c.way[from]), c.last[from]))
-		c.left[r.Segment], c.sent[from] = out.Leaves, out.Leaves
+		c.now = max(c.now, int64(s.Time-c.talk.Segments[0].Time)) // the capture's clock may go backwards
+		c.at[r.Segment] = c.now
+		c.left[r.Segment] = max(c.now-int64(c.way[from]), c.last[from])
+		c.sent[from] = c.left[r.Segment]
 		if moved(r, from) {
-			c.last[from] = out.Leaves
+			c.last[from] = c.left[r.Segment]
 		}
 	}
-	out.Arrives = max(at+int64(c.way[to]), c.last[to])
+	out.Leaves = c.left[r.Segment]
+	out.Arrives = max(c.at[r.Segment]+int64(c.way[to]), c.last[to], out.Leaves)
 	if !r.Departs {
 		out.Arrives = max(out.Arrives, c.sent[to]) // it was under way when its receiver sent
 	}

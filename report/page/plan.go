@@ -21,7 +21,8 @@ const (
 // those between with something to say under them, as far as half the share
 // reaches.
 type Plan struct {
-	budget  int
+	budget  int // what is left of it, where the wishes are not known
+	one     int // how many segments one connection may have
 	wishes  []wish
 	shares  map[uint32]*Share
 	settled bool
@@ -40,7 +41,7 @@ func NewPlan(budget int) *Plan {
 	if budget <= 0 {
 		budget = DefaultSegments
 	}
-	return &Plan{budget: budget, shares: make(map[uint32]*Share)}
+	return &Plan{budget: budget, one: max(budget/shareOfOne, 1), shares: make(map[uint32]*Share)}
 }
 
 // Wish tells the plan of a connection, before the first segment comes. Where
@@ -60,9 +61,9 @@ func (p *Plan) settle() {
 	slices.SortStableFunc(p.wishes, func(a, b wish) int {
 		return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(b.findings, a.findings), cmp.Compare(a.conn, b.conn))
 	})
-	most, rest := p.most(), p.budget
+	rest := p.budget
 	for _, w := range p.wishes {
-		got := int(min(w.segments, uint64(most), uint64(rest)))
+		got := int(min(w.segments, uint64(p.one), uint64(rest)))
 		if rest == 0 || uint64(got) < w.segments && got < leastPart {
 			continue
 		}
@@ -76,9 +77,6 @@ func (p *Plan) settle() {
 	}
 }
 
-// most returns how many segments one connection may have.
-func (p *Plan) most() int { return max(p.budget/shareOfOne, 1) }
-
 // Share returns what a connection may keep, nil for nothing. It is asked when
 // a segment of the connection has come.
 func (p *Plan) Share(conn uint32) *Share {
@@ -87,25 +85,19 @@ func (p *Plan) Share(conn uint32) *Share {
 	}
 	s := p.shares[conn]
 	if s == nil && !p.settled && p.budget > 0 {
-		s = &Share{most: min(p.most(), p.budget)}
-		p.budget -= s.most
+		s = &Share{most: p.one, pot: &p.budget}
 		p.shares[conn] = s
 	}
 	return s
 }
 
-// Done gives back what an ended connection did not use, in a run whose wishes
-// were not known.
-func (p *Plan) Done(conn uint32) {
-	if s := p.shares[conn]; s != nil && !p.settled {
-		p.budget += s.most - s.kept
-	}
-	delete(p.shares, conn)
-}
+// Done forgets an ended connection.
+func (p *Plan) Done(conn uint32) { delete(p.shares, conn) }
 
 // Share is how many segments of one connection are kept.
 type Share struct {
 	most  int
+	pot   *int   // what all connections may still have together, nil where that was divided
 	total uint64 // segments that there will be, 0 when not known
 	spare int    // how many more are kept for what is said under them
 	seen  uint64
@@ -120,7 +112,9 @@ func (s *Share) Take(noted bool) (keep bool, before uint32) {
 	n := s.seen
 	s.seen++
 	switch {
-	case s.total <= uint64(s.most) && s.kept < s.most: // all of it, or as it comes
+	case s.pot != nil && s.kept < s.most && *s.pot > 0: // as it comes
+		*s.pot--
+	case s.pot == nil && s.total <= uint64(s.most): // all of it
 	case s.total > uint64(s.most) && (n < half || n+uint64(s.most)-half >= s.total):
 	case s.total > uint64(s.most) && noted && s.spare > 0:
 		s.spare--

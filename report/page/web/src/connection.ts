@@ -42,8 +42,10 @@ export class ConnectionView {
       this.element.append(h("p", { class: "absent" }, `… ${count(missing)} of ${count(detail.total)} segments not included: a page has a limit, which --page-segments sets. The first, the last and those with something to say are here.`));
     }
     this.ladder = new Ladder(report, detail, this.selection);
-    this.packets = new Packets(detail, this.selection);
-    this.element.append(h("div", { class: "pair" }, this.ladder.element, this.timeline()));
+    this.packets = new Packets(report, detail, this.selection);
+    const pair = h("div", { class: "pair" }, this.ladder.element, this.timeline());
+    pair.style.setProperty("--natural", Math.max(280, this.ladder.natural(), this.packets.natural()) + "px");
+    this.element.append(pair);
     const [ladder, graphs] = [this.ladder, (this.graphs = new Graphs(detail, this.selection))];
     ladder.onZoom = (from, to) => graphs.showTime(from, to);
     graphs.onZoom = (from, to) => ladder.zoomTo(from, to);

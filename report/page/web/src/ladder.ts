@@ -4,7 +4,7 @@
 
 import { Arrives, Leaves, Lost, Rejected, type Detail, type Report, type Rung } from "./data.ts";
 import { h, s, soon } from "./dom.ts";
-import { count, elapsed, seconds } from "./format.ts";
+import { count, seconds } from "./format.ts";
 import type { Selection } from "./selection.ts";
 
 const rowHeight = 36;
@@ -108,6 +108,11 @@ export class Ladder {
     if (!actions[key]) return false;
     actions[key]();
     return true;
+  }
+
+  // natural is how high the ladder is by steps, in pixels.
+  natural(): number {
+    return head + this.rungs.length * rowHeight + foot;
   }
 
   // The view.
@@ -252,7 +257,8 @@ export class Ladder {
       const name = this.report.head.states[st.state].name;
       out.push(s("rect", { class: "life s" + st.state, x: x - 5, y: a, width: 10, height: Math.max(1, b - a) }, s("title", {}, name)));
       const y = Math.max(st.from, top) + 11;
-      if (y < free || y > bottom) continue;
+      if (y > bottom) continue;
+      if (y < free) names.pop(); // of two states that follow closely the later one is named
       free = y + 12;
       const inside = g.narrow ? 1 : -1;
       const right = side === 0 ? inside > 0 : inside < 0;
@@ -271,7 +277,8 @@ export class Ladder {
       const p = this.places[i];
       paths[r.k & (Lost | Rejected) ? 1 : 0] += `M${g.x[from]} ${p.from.toFixed(1)}L${g.x[1 - from]} ${p.to.toFixed(1)}`;
     }
-    return [s("path", { class: "arrow thin", d: paths[0] }), s("path", { class: "arrow bad thin", d: paths[1] })];
+    const faint = Math.max(0.08, Math.min(1, many / 2 / seen.length));
+    return [s("path", { class: "arrow thin", d: paths[0], "stroke-opacity": faint }), s("path", { class: "arrow bad thin", d: paths[1] })];
   }
 
   private arrows(seen: number[], g: Geometry): Node[] {
@@ -289,12 +296,14 @@ export class Ladder {
       const chosen = r.s === this.selection.index;
       const strong = chosen || r.s === this.pointed;
       arrows.push(this.arrow(r, p, g, strong));
-      const y = Math.min(p.from, p.to) + Math.abs(p.to - p.from) / 2 - 4;
+      // A long way is crossed by others: its label stands where it begins.
+      const long = Math.abs(p.to - p.from) > 1.5 * rowHeight;
+      const y = long ? p.from - 3 : (p.from + p.to) / 2 - 4;
       const omitted = this.detail.before[r.s];
       if (omitted > 0 && !this.byTime) labels.push(s("text", { class: "says", x: g.mid, y: p.from - rowHeight / 2, "text-anchor": "middle" }, "… " + count(omitted) + " segments not included …"));
       if (y < free && !strong) continue;
       free = Math.max(free, y + labelRoom * (this.byTime ? 1 : 0));
-      labels.push(...this.label(r, p, y, g, strong));
+      labels.push(...this.label(r, p, y, g, strong, long));
     }
     return [...arrows, ...labels];
   }
@@ -323,16 +332,18 @@ export class Ladder {
     return group;
   }
 
-  private label(r: Rung, p: Place, y: number, g: Geometry, strong: boolean): Node[] {
+  private label(r: Rung, p: Place, y: number, g: Geometry, strong: boolean, long: boolean): Node[] {
     const d = this.detail;
+    const side = d.side[r.s];
+    const at = long ? { x: g.x[side] + (side ? -14 : 14), "text-anchor": side ? "end" : "start" } : { x: g.mid, "text-anchor": "middle" };
     const text = g.narrow ? d.label[r.s].replace(/ seq .*?(?=$| len)/, "") : d.label[r.s];
-    const out: Node[] = [s("text", { class: "label" + (strong ? " strong" : ""), x: g.mid, y, "text-anchor": "middle" }, text)];
+    const out: Node[] = [s("text", { class: "label" + (strong ? " strong" : ""), ...at, y }, text)];
     const time = g.narrow ? "#" + d.packet[r.s] : `#${d.packet[r.s]}  ${seconds(d.time[r.s])}`;
     out.push(s("text", { class: "time", x: 4, y: p.from + 4 }, time));
     if (d.found[r.s].length > 0) {
       const codes = d.found[r.s].map((c) => this.report.head.codes[c]);
       const grave = codes.some((c) => c.severity === "error") ? "error" : codes.some((c) => c.severity === "warning") ? "warning" : "note";
-      out.push(s("text", { class: "found " + grave, x: g.mid, y: y + 15, "text-anchor": "middle" }, "! " + codes.map((c) => c.name).join(", "), s("title", {}, codes.map((c) => c.title).join("\n"))));
+      out.push(s("text", { class: "found " + grave, ...at, y: y + 15 }, "! " + codes.map((c) => c.name).join(", "), s("title", {}, codes.map((c) => c.title).join("\n"))));
     }
     return out;
   }
@@ -360,10 +371,6 @@ export class Ladder {
     this.render();
   }
 
-  // span says what is drawn, for those who cannot see it.
-  span(): string {
-    return elapsed(this.last - this.first);
-  }
 }
 
 function leftAt(r: Rung): number {

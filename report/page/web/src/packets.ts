@@ -1,7 +1,7 @@
 // The timeline of one connection: each packet's line as tcpdump prints it, and
 // under it what changed.
 
-import type { Detail } from "./data.ts";
+import type { Detail, Report } from "./data.ts";
 import { h, soon } from "./dom.ts";
 import { count } from "./format.ts";
 import type { Selection } from "./selection.ts";
@@ -19,6 +19,7 @@ export class Packets {
   private readonly draw = soon(() => this.render());
 
   constructor(
+    private readonly report: Report,
     private readonly detail: Detail,
     private readonly selection: Selection,
   ) {
@@ -100,15 +101,21 @@ export class Packets {
       },
       before,
       h("div", { class: "line" }, h("span", { class: "no" }, "#" + d.packet[i] + " "), lines[0]),
-      ...lines.slice(1).map((l) => h("div", { class: kind(l) }, l)),
+      ...lines.slice(1).map((l) => h("div", { class: this.kind(l) }, l)),
     );
     option.style.top = this.top[i] + "px";
     return option;
   }
-}
 
-// kind returns the class of an annotation.
-function kind(text: string): string {
-  if (text.trimStart().startsWith("! ")) return "note finding-line";
-  return / → /.test(text) ? "note step" : "note";
+  // kind returns the class of an annotation.
+  private kind(text: string): string {
+    const finding = /^\s+! ([a-z0-9-]+):/.exec(text);
+    if (finding) return "note finding " + (this.report.head.codes.find((c) => c.name === finding[1])?.severity ?? "");
+    return / → /.test(text) ? "note step" : "note";
+  }
+
+  // natural is how high the list is, in pixels.
+  natural(): number {
+    return this.top[this.top.length - 1] + 20;
+  }
 }

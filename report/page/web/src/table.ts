@@ -122,7 +122,7 @@ export class Table {
       if (k === 0) {
         content = h("a", { href: "#connection=" + this.report.conn[row], tabindex: i === this.active ? 0 : -1, "aria-label": "connection " + content }, content);
       }
-      tr.append(h(k === 0 ? "th" : "td", { class: f.kind, "data-title": f.title, scope: k === 0 ? "row" : null }, content));
+      tr.append(h(k === 0 ? "th" : "td", { class: f.kind, "data-title": f.title, scope: k === 0 ? "row" : null, title: f.kind === "address" || f.kind === "verdict" ? String(content) : null }, content));
     });
     return tr;
   }
