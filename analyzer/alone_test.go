@@ -14,7 +14,7 @@ import (
 func beginnings() *script {
 	s := &script{}
 	ways := []func(k *talk){
-		func(k *talk) {},
+		func(*talk) {},
 		func(k *talk) { k.raw(sv, "S.", 500, k.next[cl], 0) },
 		func(k *talk) { k.raw(sv, "S.", 500, k.next[cl], 0); k.raw(cl, ".", k.next[cl], 501, 0) },
 		func(k *talk) { k.raw(sv, "S.", 500, k.next[cl], 0); k.raw(sv, "S.", 500, k.next[cl], 0) },
