@@ -10,6 +10,7 @@ LABDIR      ?= /tmp/tcpstate-lab
 FUZZTIME    ?= 30s
 BENCHDIR    ?= /tmp/tcpstate-bench
 ROUNDS      ?= 5
+REPEAT      ?= 1
 DIR         ?= testdata/pcaps
 PEERS       := tcptrace tshark argus-server argus-client tcpdump hyperfine time
 # Live capture is built where its sources, libpcap's headers and a C compiler
@@ -52,7 +53,7 @@ bench: ## benchmarks: packets per second, allocations
 	@$(SETUP) && need_go && "$$GO" test -run '^$$' -bench . -benchmem ./...
 
 bench-peers: build ## beside tcptrace, argus, tshark and tcpdump, about 6 minutes: docs/performance.md
-	@$(SETUP) && need_go && for p in $(PEERS); do want $$p; done && "$$GO" run ./internal/bench -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS)
+	@$(SETUP) && need_go && for p in $(PEERS); do want $$p; done && "$$GO" run ./internal/bench -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS) -repeat $(REPEAT)
 
 bench-growth: build ## how time and memory grow: docs/growth.svg
 	@$(SETUP) && need_go && for p in hyperfine time; do want $$p; done && "$$GO" run ./internal/bench -growth -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS)

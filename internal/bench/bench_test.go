@@ -33,6 +33,25 @@ func TestCounters(t *testing.T) {
 	}
 }
 
+// The ratios of every time stand beside each other, like with like.
+func TestRatios(t *testing.T) {
+	list := func(own, peer, line, tcpdump float64) []contestant {
+		return []contestant{
+			{name: "tcpstate -f summary", ours: true, times: []float64{own}},
+			{name: "tcptrace -n", times: []float64{peer}},
+			{name: "tcpstate", kind: lines, ours: true, times: []float64{line}},
+			{name: "tcpdump -nn", kind: lines, times: []float64{tcpdump}},
+		}
+	}
+	var b bytes.Buffer
+	ratios(&b, [][]result{{{list: list(1, 2, 1, 8)}}, {{list: list(1, 4, 2, 8)}}})
+	for _, want := range []string{"| bulk | summary | tcptrace -n | 0.500 | 0.250 |\n", "| bulk | lines | tcpdump -nn | 0.125 | 0.250 |\n"} {
+		if !bytes.Contains(b.Bytes(), []byte(want)) {
+			t.Errorf("%s lacks %s", b.String(), want)
+		}
+	}
+}
+
 func TestMedian(t *testing.T) {
 	if median(nil) != 0 || median([]float64{3, 1, 2}) != 2 || median([]float64{4, 1}) != 2.5 {
 		t.Error("median")

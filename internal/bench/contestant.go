@@ -25,6 +25,9 @@ const (
 	lines                   // a line for each packet
 )
 
+// String returns how the tables name the output.
+func (o output) String() string { return [...]string{"summary", "lines"}[o] }
+
 // contestant is a program with the arguments that make it print an output.
 type contestant struct {
 	name   string
@@ -142,7 +145,7 @@ func (c *contestant) measure(dir string, s capgen.Scene, packets int) error {
 	printed := os.DevNull
 	if c.slow {
 		printed = filepath.Join(dir, "printed")
-		defer os.Remove(printed)
+		defer func() { _ = os.Remove(printed) }() // the next run writes it anew
 	}
 	h := exec.Command("hyperfine", "--shell=none", "--runs", "1", "--style", "none", "--output", printed, "--export-json", export, strings.Join(command, " "))
 	if out, err := h.CombinedOutput(); err != nil {

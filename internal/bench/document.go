@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/tcpstate/tcpstate/internal/capgen"
@@ -27,7 +28,8 @@ func about(s capgen.Scene) string {
 
 // table writes the figures of one scene: time, memory, and how many times
 // ours a peer took for the same kind of output.
-func table(w io.Writer, s capgen.Scene, list []contestant, limit float64) {
+func (r *result) table(w io.Writer, limit float64) {
+	s, list := r.scene, r.list
 	fmt.Fprintf(w, "### %s: %s\n\n", s, about(s))
 	fmt.Fprintln(w, "| output | program | time | processor time | peak memory | our time / its time | runs |")
 	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|")
@@ -50,12 +52,34 @@ func table(w io.Writer, s capgen.Scene, list []contestant, limit float64) {
 				name = "**" + name + "**"
 			}
 			fmt.Fprintf(w, "| %s | %s | %.2f s | %.2f s | %.0f MB | %s | %d |\n",
-				[]string{"summary", "lines"}[kind], name, c.time(), c.processor(), c.peak(), ratio, len(c.times))
+				kind, name, c.time(), c.processor(), c.peak(), ratio, len(c.times))
 		}
 	}
 	fmt.Fprintf(w, "\nAll that tell counted %d packets and %d connections. Medians; a program that took longer than %.0f s, or of which that is known, was run once.\n",
 		scenePackets, s.Connections(scenePackets), limit)
-	fmt.Fprintf(w, "%d processors; load before the last run of all: %s.\n\n", runtime.NumCPU(), load())
+	fmt.Fprintf(w, "%d processors; load behind the last run: %s.\n\n", runtime.NumCPU(), r.load)
+}
+
+// ratios writes our time / its time of each peer, each time that all was
+// measured.
+func ratios(w io.Writer, times [][]result) {
+	fmt.Fprintf(w, "### Our time / its time, each of %d times\n\n| scene | output | program |%s\n|---|---|---|%s\n", len(times), strings.Repeat(" |", len(times)), strings.Repeat("--:|", len(times)))
+	for k, r := range times[0] {
+		for i := range r.list {
+			c := &r.list[i]
+			if c.ours {
+				continue
+			}
+			fmt.Fprintf(w, "| %s | %s | %s |", r.scene, c.kind, c.name)
+			for _, t := range times {
+				list := t[k].list
+				own := slices.IndexFunc(list, func(o contestant) bool { return o.ours && o.kind == c.kind })
+				fmt.Fprintf(w, " %.3f |", list[own].time()/list[i].time())
+			}
+			fmt.Fprintln(w)
+		}
+	}
+	fmt.Fprintln(w)
 }
 
 // load returns the machine's load average, which says how far to trust times.

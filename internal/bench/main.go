@@ -27,6 +27,7 @@ type options struct {
 	dir    string
 	out    string
 	rounds int
+	repeat int
 	limit  float64
 	growth bool
 	scenes string
@@ -39,6 +40,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", filepath.Join(os.TempDir(), "tcpstate-bench"), "where captures are kept")
 	flag.StringVar(&o.out, "out", "docs", "where performance.md is, and growth.svg goes")
 	flag.IntVar(&o.rounds, "rounds", 5, "runs of each program")
+	flag.IntVar(&o.repeat, "repeat", 1, "how often all of it is done; the figures are the last time's, the ratios are told of each")
 	flag.Float64Var(&o.limit, "limit", 15, "a program that took longer than this, in seconds, is not run again")
 	flag.BoolVar(&o.growth, "growth", false, "measure how cost grows instead, for growth.svg")
 	flag.StringVar(&o.scenes, "scenes", "bulk,short,flood", "the scenes to measure")
@@ -58,20 +60,49 @@ func (o *options) run() error {
 		return o.grow()
 	}
 	var text bytes.Buffer
+	var times [][]result
+	for range o.repeat {
+		results, err := o.measure()
+		if err != nil {
+			return err
+		}
+		times = append(times, results)
+	}
+	for _, r := range times[len(times)-1] {
+		r.table(&text, o.limit)
+	}
+	if len(times) > 1 {
+		ratios(&text, times)
+	}
+	return replaceSection(filepath.Join(o.out, "performance.md"), "figures", text.Bytes())
+}
+
+// result is what was measured of one scene.
+type result struct {
+	scene capgen.Scene
+	list  []contestant
+	load  string // of the machine behind the last run
+}
+
+// measure measures all scenes.
+func (o *options) measure() ([]result, error) {
+	var all []result
 	for _, name := range strings.Split(o.scenes, ",") {
 		scene, err := capgen.ParseScene(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		file, err := o.capture(scene, scenePackets)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := o.scene(&text, scene, file); err != nil {
-			return err
+		list, err := o.scene(scene, file)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, result{scene, list, load()})
 	}
-	return replaceSection(filepath.Join(o.out, "performance.md"), "figures", text.Bytes())
+	return all, nil
 }
 
 // scenePackets is the length of the captures that are compared.
@@ -98,13 +129,13 @@ func (o *options) capture(s capgen.Scene, packets int) (string, error) {
 	return name, os.Rename(name+".part", name)
 }
 
-// scene measures one scene and writes its tables.
-func (o *options) scene(text *bytes.Buffer, s capgen.Scene, file string) error {
+// scene measures one scene.
+func (o *options) scene(s capgen.Scene, file string) ([]contestant, error) {
 	list := available(contestants(o, s, file))
 	list = slices.DeleteFunc(list, func(c contestant) bool { return slices.Contains(strings.Split(o.less, ","), c.argv[0]) })
 	for i := range list {
 		if err := list[i].check(s, scenePackets); err != nil {
-			return fmt.Errorf("%s on %s: %w", list[i].name, s, err)
+			return nil, fmt.Errorf("%s on %s: %w", list[i].name, s, err)
 		}
 	}
 	for round := range o.rounds {
@@ -114,11 +145,10 @@ func (o *options) scene(text *bytes.Buffer, s capgen.Scene, file string) error {
 				continue
 			}
 			if err := c.measure(o.dir, s, scenePackets); err != nil {
-				return fmt.Errorf("%s on %s: %w", c.name, s, err)
+				return nil, fmt.Errorf("%s on %s: %w", c.name, s, err)
 			}
 			fmt.Fprintf(os.Stderr, "%s %-24s %8.2f s %8.1f MB\n", s, c.name, c.times[len(c.times)-1], c.peak())
 		}
 	}
-	table(text, s, list, o.limit)
-	return nil
+	return list, nil
 }
