@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"regexp"
@@ -21,7 +22,7 @@ func scrape(t *testing.T, b *board.Board) string {
 	t.Helper()
 	h := Handler(b, func() Capture { return Capture{Packets: 12345, DroppedKernel: 6, DroppedDevice: 7} })
 	r := httptest.NewRecorder()
-	h.ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
+	h.ServeHTTP(r, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	text, err := io.ReadAll(r.Result().Body)
 	if err != nil || r.Code != 200 {
 		t.Fatal(r.Code, err)
