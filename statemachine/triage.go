@@ -39,11 +39,13 @@ func (r *resolution) answersSYN(i int) bool {
 }
 
 // beyondWindow reports that the RST at i lies beyond all numbers that its
-// receiver has ever offered to take: its sender cannot have got that far.
+// receiver has ever offered to take: its sender cannot have got that far, unless
+// the receiver itself says so.
 func (r *resolution) beyondWindow(i int) bool {
 	e := &r.log[i]
 	x, y := &r.ends[e.side()], &r.ends[e.side().Peer()]
-	return x.is(hasNxt|hasISS) && y.is(hasACK|hasISS) && x.nxt.Less(e.seq) && y.right.LessEq(e.seq) && y.right.Less(e.seq.Add(1))
+	return x.is(hasNxt|hasISS) && y.is(hasACK|hasISS) && x.nxt.Less(e.seq) && y.right.LessEq(e.seq) && y.right.Less(e.seq.Add(1)) &&
+		!r.unseenExact(e.side().Peer(), i)
 }
 
 // overtaking is how long after a RST a segment that left before it may still
