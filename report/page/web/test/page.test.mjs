@@ -107,6 +107,18 @@ test("ladder, packets and graphs move together", { skip }, async () => {
   await page.close();
 });
 
+test("accessible in dark and narrow", { skip }, async () => {
+  const url = report("dark", lab("time-wait-reuse"));
+  for (const hash of ["", "#connection=1"]) {
+    for (const width of [400, 1280]) {
+      const page = await open(context, url + hash, { width, dark: true });
+      assert.deepEqual(await faults(page), [], `${hash} at ${width} pixels`);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${hash} does not fit ${width} pixels`);
+      await page.close();
+    }
+  }
+});
+
 test("copy as text", { skip }, async () => {
   const page = await open(context, report("copied", lab("lost-data")) + "#connection=1");
   await page.click("[data-copy]");
