@@ -158,6 +158,51 @@ func TestLiveSpeed(t *testing.T) {
 	}
 }
 
+// TestLiveDrops stops live while more arrives than its buffer holds: it tells of
+// the drops while it goes on, and of the connections that lack packets that the
+// capture, not the network, lost them.
+func TestLiveDrops(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	veth(t)
+	var scene bytes.Buffer
+	if err := capgen.Bulk.Write(&scene, replayPackets); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "x.ndjson")
+	live := exec.Command(build(t), "live", "-i", "vb", "-B", "2048", "-f", "ndjson", "-o", file)
+	text := starts(t, live, "listening on")
+	half := scene.Len() / 2
+	for at := 24; ; { // a record begins here
+		if at >= half {
+			half = at
+			break
+		}
+		at += 16 + int(binary.LittleEndian.Uint32(scene.Bytes()[at+8:]))
+	}
+	sent := replay(t, "va", scene.Bytes()[:half])
+	settle(t, live.Process.Pid)
+	for _, s := range []os.Signal{unix.SIGSTOP, unix.SIGCONT} {
+		if err := live.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		if s == unix.SIGSTOP {
+			sent += replay(t, "va", append(scene.Bytes()[:24:24], scene.Bytes()[half:]...))
+		}
+	}
+	settle(t, live.Process.Pid)
+	ends(t, live)
+	dropped := counted(t, text.String(), `captured \d+ packets; dropped (\d+) by the kernel`)
+	if dropped == 0 || dropped > sent {
+		t.Errorf("%.0f of %.0f packets dropped", dropped, sent)
+	}
+	if !strings.Contains(text.String(), " so far: ") {
+		t.Errorf("no word of the drops before the end:\n%s", text.String())
+	}
+	explains(t, file)
+}
+
 // each is the processor time that a program spent on each packet: its own, and
 // the kernel's for it.
 func each(c *exec.Cmd, packets float64) string {
