@@ -7,7 +7,7 @@ import (
 )
 
 // This file keeps connections of which only the opening was captured so far
-// as that opening: the SYN, and its SYN-ACK. A flood has millions of them, and
+// as that opening: the SYN, its SYN-ACK, and copies of both. A flood has millions of them, and
 // what the machine would make of them it can make when more comes. In one pass
 // they are observed in passing all the same, since their words are due at
 // once; that costs time, so there it begins when there are many connections.
@@ -106,22 +106,104 @@ func (a *answer) held(syn *statemachine.Held) statemachine.Held {
 	}}
 }
 
+// again is a copy of the SYN or the SYN-ACK that is kept, sent once more.
+type again struct {
+	at     statemachine.Moment
+	next   uint32 // the copy behind it, 0 for none
+	tsVal  uint32
+	ipid   uint16
+	synack bool
+}
+
+// mostAgain is how many copies are kept: a host gives up soon after (Linux
+// sends a SYN seven times, a SYN-ACK six times).
+const mostAgain = 6
+
+// repeated keeps a copy of the SYN or the SYN-ACK of a connection that is
+// alone. Only its IP ID and its timestamp may be new.
+func (t *tracker) repeated(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) bool {
+	if !f.alone() || !seg.Flags.Has(statemachine.SYN) || at.Time < f.last.Time {
+		return false
+	}
+	h := *t.helds.at(f.held)
+	synack := side != h.Side
+	if h.Segment.Len != 0 || h.Segment.Flags&^lonelySYN != 0 || f.key.isLand() || synack && f.answer == 0 {
+		return false
+	}
+	if synack {
+		h = t.answers.at(f.answer).held(&h)
+	}
+	h.Segment.IPID, h.Segment.Options.TSVal = seg.IPID, seg.Options.TSVal
+	if h.Segment != *seg {
+		return false
+	}
+	last := &f.again
+	for n := 0; *last != 0; n++ {
+		if n == mostAgain-1 {
+			return false
+		}
+		last = &t.agains.at(*last).next
+	}
+	*last = t.agains.alloc()
+	*t.agains.at(*last) = again{at: at, tsVal: seg.Options.TSVal, ipid: seg.IPID, synack: synack}
+	return true
+}
+
 // wake begins to observe a connection of which so far only the opening was
 // kept.
 func (t *tracker) wake(f *flow) {
 	if !f.alone() {
 		return
 	}
-	held, answer, silent := f.held, f.answer, f.previewed
-	f.held, f.answer, f.previewed = 0, 0, false
+	kept := *f
+	f.held, f.answer, f.again, f.previewed = 0, 0, 0, false
 	t.equip(f)
-	syn := *t.helds.at(held)
-	t.helds.release(held)
+	t.replayAll(f, &kept, never, kept.previewed)
+	t.releaseKept(&kept)
+}
+
+// replayAll observes on f, in order, the segments that are kept of a connection
+// and were captured before a packet.
+func (t *tracker) replayAll(f, kept *flow, until uint64, silent bool) {
+	syn := *t.helds.at(kept.held)
 	t.replay(f, &syn, silent)
-	if answer != 0 {
-		synack := t.answers.at(answer).held(&syn)
-		t.answers.release(answer)
-		t.replay(f, &synack, silent)
+	var synack statemachine.Held
+	pending := kept.answer != 0
+	if pending {
+		synack = t.answers.at(kept.answer).held(&syn)
+	}
+	for i := kept.again; ; {
+		if pending && (i == 0 || synack.At.Packet < t.agains.at(i).at.Packet) {
+			if pending = false; synack.At.Packet < until {
+				t.replay(f, &synack, silent)
+			}
+		}
+		if i == 0 || t.agains.at(i).at.Packet >= until {
+			return
+		}
+		a := *t.agains.at(i)
+		h := syn
+		if a.synack {
+			h = synack
+		}
+		h.At, h.Segment.IPID, h.Segment.Options.TSVal = a.at, a.ipid, a.tsVal
+		t.replay(f, &h, silent)
+		i = a.next
+	}
+}
+
+// releaseKept gives back what is kept of a connection.
+func (t *tracker) releaseKept(f *flow) {
+	if f.held != 0 {
+		t.helds.release(f.held)
+	}
+	if f.answer != 0 {
+		t.answers.release(f.answer)
+	}
+	for i := f.again; i != 0; {
+		next := t.agains.at(i).next
+		t.agains.release(i)
+		i = next
 	}
 }
 
@@ -154,11 +236,11 @@ func (t *tracker) preview(f *flow, at statemachine.Moment, side statemachine.Sid
 		t.said = t.lives.alloc()
 	}
 	g := *f // a flow in passing
-	g.held, g.answer, g.tally, g.live = 0, 0, 0, t.said
+	g.held, g.answer, g.again, g.tally, g.live = 0, 0, 0, 0, t.said
 	g.conn, g.analysis, g.details = t.conns.alloc(), t.analyses.alloc(), t.details.alloc()
 	t.tallies.copy(&g, f)
-	if f.answer != 0 {
-		t.replay(&g, t.helds.at(f.held), true)
+	if at.Packet != t.helds.at(f.held).At.Packet {
+		t.replayAll(&g, f, at.Packet, true)
 	}
 	t.feed(&g, at, side, seg)
 	t.machine.Finish(t.conns.at(g.conn), at) // which frees its log; nobody hears of it
@@ -174,7 +256,7 @@ func (t *tracker) preview(f *flow, at statemachine.Moment, side statemachine.Sid
 // the steps, to the machine.
 func (t *tracker) finishAlone(f *flow) bool {
 	h := t.helds.at(f.held)
-	if t.notes != nil || f.answer != 0 || f.key.isLand() || h.Segment.Len != 0 || h.Segment.Flags&^lonelySYN != 0 {
+	if t.notes != nil || f.answer != 0 || f.again != 0 || f.key.isLand() || h.Segment.Len != 0 || h.Segment.Flags&^lonelySYN != 0 {
 		return false
 	}
 	f.last = h.At

@@ -26,6 +26,26 @@ func beginnings() *script {
 		func(k *talk) { k.raw(sv, "S.W", 500, k.next[cl], 0); k.raw(cl, "P.", k.next[cl], 501, 40) },
 		func(k *talk) { k.raw(sv, "R.", 0, k.next[cl], 0) },
 		func(k *talk) { k.raw(cl, "S", k.next[cl]-1, 0, 0) },
+		func(k *talk) {
+			k.raw(cl, "S", k.next[cl]-1, 0, 0)
+			s.wait(time.Second)
+			k.raw(sv, "S.", 500, k.next[cl], 0)
+		},
+		func(k *talk) {
+			for i := range 9 {
+				s.wait(time.Second << i)
+				k.raw(cl, "S", k.next[cl]-1, 0, 0)
+			}
+			k.raw(sv, "S.", 500, k.next[cl], 0)
+		},
+		func(k *talk) {
+			k.raw(sv, "S.", 500, k.next[cl], 0)
+			for range 4 {
+				k.raw(sv, "S.", 500, k.next[cl], 0)
+				k.raw(cl, "S", k.next[cl]-1, 0, 0)
+			}
+			k.raw(cl, ".", k.next[cl], 501, 0)
+		},
 		func(k *talk) { k.raw(cl, "S", k.next[cl]+900, 0, 0) },
 		func(k *talk) { k.raw(sv, "S", 500, 0, 0); k.raw(cl, "S.", k.next[cl]-1, 501, 0) },
 		func(k *talk) { s.wait(2 * time.Minute); k.raw(sv, "S.", 500, k.next[cl], 0) },

@@ -18,6 +18,7 @@ type flow struct {
 	analysis    uint32 // statemachine.Analysis
 	held        uint32 // a SYN that may open the next connection, or the one that is all there was so far (alone)
 	answer      uint32 // of a connection that is alone: its SYN-ACK
+	again       uint32 // likewise: the first copy of either
 	live        uint32 // what one-pass output has said
 	tally       uint32 // findings by code, checksums
 	details     uint32 // as long as analysis

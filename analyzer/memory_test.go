@@ -77,7 +77,9 @@ func TestHalfOpenMemory(t *testing.T) {
 		{"a SYN, one pass with notes", 200_000, Options{Wants: wantAll, OnePass: true}, 0, limit},
 		{"SYN and SYN-ACK, two passes", 200_000, Options{Wants: wantAll}, 1, limit},
 		{"SYN and SYN-ACK, one pass with notes", 200_000, Options{Wants: wantAll, OnePass: true}, 1, limit},
-		{"SYN and two SYN-ACKs, one pass with notes", 20_000, Options{Wants: wantAll, OnePass: true}, 2, 0},
+		{"SYN and two SYN-ACKs, one pass with notes", 200_000, Options{Wants: wantAll, OnePass: true}, 2, limit},
+		{"SYN and six SYN-ACKs, two passes", 200_000, Options{Wants: wantAll}, 6, 0},
+		{"SYN and nine SYN-ACKs, one pass with notes", 20_000, Options{Wants: wantAll, OnePass: true}, 9, 0},
 	} {
 		each, counted := liveBytes(t, c.opt, c.n, openingOf(c.synacks))
 		t.Logf("%s: %.0f octets, counted %.0f", c.name, each, counted)

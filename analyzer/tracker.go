@@ -69,6 +69,7 @@ type tracker struct {
 	analyses slab[statemachine.Analysis]
 	helds    slab[statemachine.Held]
 	answers  slab[answer]
+	agains   slab[again]
 	lives    slab[statemachine.Live]
 	tallies  tallies
 	details  slab[details]
@@ -171,7 +172,7 @@ func (t *tracker) moveTo(at statemachine.Moment) {
 
 // follow takes a segment on a known four-tuple to its place.
 func (t *tracker) follow(f *flow, at statemachine.Moment, fromLow bool, seg *statemachine.Segment) {
-	if !t.answered(f, at, f.side(fromLow), seg) {
+	if side := f.side(fromLow); !t.answered(f, at, side, seg) && !t.repeated(f, at, side, seg) {
 		t.place(f, at, fromLow, seg)
 	}
 }
