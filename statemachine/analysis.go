@@ -181,7 +181,7 @@ func (a *Analysis) finish(at Moment, side Side, seg *Segment, r *Reading) {
 	}
 	x.lastClass = r.Class
 	x.bits = x.bits&^finAgain | captured
-	if r.Kind == KindFIN {
+	if r.Class == Retransmission && seg.Flags.Has(FIN) {
 		x.bits |= finAgain
 	}
 	y.bits &^= provoked

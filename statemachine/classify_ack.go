@@ -7,6 +7,10 @@ func (a *Analysis) classifyACK(at Moment, side Side, seg *Segment, r *Reading, r
 		return c
 	}
 	if !y.has(acked) {
+		if x.answersUnknown(y, at, seg) {
+			y.high = 1
+			return KeepAliveACK
+		}
 		return New
 	}
 	window, _ := x.offered(seg)
@@ -22,6 +26,17 @@ func (a *Analysis) classifyACK(at Moment, side Side, seg *Segment, r *Reading, r
 		return OutOfOrder // ACKs never go back: it was sent before another one
 	}
 	return a.classifySameACK(seg, r, x, y, rel, window)
+}
+
+// answersUnknown reports that seg shows the first segment of a capture that
+// begins in mid-stream to be a keep-alive: a pure ACK, answered at once by an
+// ACK of one number more than it bears (RFC 9293 §3.8.4).
+//
+// Observer: one octet that was not captured, sent right behind it, would look
+// the same.
+func (x *flow) answersUnknown(y *flow, at Moment, seg *Segment) bool {
+	return y.bits&(captured|issKnown) == captured && y.segments == 1 && y.bytes == 0 && y.high == 0 && y.lastClass == New &&
+		seg.Ack == y.nxt()+1 && seg.Seq == x.nxt() && at.Time-y.lastAt < keepAliveIdle
 }
 
 // classifySameACK says what a pure ACK of a number that was acknowledged

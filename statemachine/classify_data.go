@@ -182,8 +182,8 @@ func (a *Analysis) readAgain(at Moment, side Side, seg *Segment, r *Reading, rel
 	x, y := &a.flows[side], &a.flows[side^1]
 	prev := a.recall(side, seg)
 	fin := seg.Flags.Has(FIN) && x.has(finSent|controlSet) && seg.End() == x.nxt()
-	if fin {
-		prev = &x.control
+	if fin = fin && !(seg.Len > 0 && seg.Seq.Less(x.control.seq)); fin {
+		prev = &x.control // else the payload before it decides
 	}
 	if prev != nil {
 		if c := x.copyClass(at, seg, prev, x.lossReported(y, seg)); c != NoClass {

@@ -171,6 +171,25 @@ var readingTests = []struct{ name, text string }{
 43 c . 1001 0 7001 63000 ts=130/920 id=7 = out-of-order
 80 s . 7001 0 1002 65535 ts=960/131 = new
 81 s P. 7001 64000 1002 65535 ts=961/131 = new`},
+	{"keep-alive as the first segment", `
+0 s . 5000 0 1001 65535 = new
+1 c . 1001 0 5001 65535 = keep-alive-ack
+2000 s . 5000 0 1001 65535 = keep-alive
+2001 c . 1001 0 5001 65535 = keep-alive-ack
+3000 s P. 5001 10 1001 65535 = new`},
+	{"one octet more, much later", `
+0 s . 5000 0 1001 65535 = new
+1500 c . 1001 0 5001 65535 = new acks-unseen`},
+	{"payload and fin again, for the payload's sake", openReading + `
+30 c P. 1001 100 5001 65535 = new
+31 c F. 1101 0 5001 65535 = new
+50 s . 5001 0 1001 65535 sack=1101-1102 = duplicate-ack
+51 c FP. 1001 100 5001 65535 = retransmission/fast repeats=4
+70 s . 5001 0 1102 65535 = new`},
+	{"fin again", openReading + `
+30 c FP. 1001 100 5001 65535 = new
+330 c FP. 1001 100 5001 65535 = retransmission/fin repeats=4
+630 c F. 1101 0 5001 65535 = retransmission/fin repeats=5`},
 	{"dsack reports no loss", openReading + `
 30 c P. 1001 100 5001 65535 = new
 38 c P. 1001 100 5001 65535 = retransmission/unknown
