@@ -75,10 +75,8 @@ func FuzzProgram(f *testing.F) {
 			if e, ok := d.(bpf.LoadExtension); ok && e.Num != bpf.ExtLen {
 				return // extensions of Linux, which libpcap uses for live captures only
 			}
-			if mode := i.code & 0xe0; i.code&7 == classLDX && (mode == modeLEN || mode == modeABS || mode == modeIND) {
-				// x/net loads the accumulator instead of the index. The length is
-				// the index's by bpf(4); the others are no instructions.
-				return
+			if !knownLoad(i.code) {
+				return // x/net makes something of those that bpf(4) does not have
 			}
 			p, raw = append(p, i), append(raw, d)
 		}
@@ -94,6 +92,19 @@ func FuzzProgram(f *testing.F) {
 			t.Errorf("%v, x/net says %d: %+v on % x", got, want, p, frame)
 		}
 	})
+}
+
+// knownLoad reports that an instruction is no load, or one that bpf(4) has and
+// x/net reads alike: the length as index x/net loads into the accumulator.
+func knownLoad(code uint16) bool {
+	size := code & 0x18
+	switch mode := code & 0xe0; code & 7 {
+	case classLD:
+		return mode == modeABS || mode == modeIND || (mode == modeIMM || mode == modeMEM || mode == modeLEN) && size == sizeW
+	case classLDX:
+		return (mode == modeIMM || mode == modeMEM) && size == sizeW || mode == modeMSH && size == sizeB
+	}
+	return true
 }
 
 // needFilters skips a test where nothing compiles expressions.
