@@ -74,6 +74,7 @@ func (s *soaking) start(program string) {
 	if err := s.program.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	s.t.Cleanup(func() { _ = s.program.Process.Kill() }) // it has ended, unless the test failed
 	for !strings.Contains(s.text.String(), "listening") {
 		time.Sleep(10 * time.Millisecond)
 	}

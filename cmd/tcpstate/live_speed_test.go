@@ -230,6 +230,7 @@ func starts(t *testing.T, c *exec.Cmd, words string) *lockedBuffer {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = c.Process.Kill() }) // it has ended, unless the test failed
 	for end := time.Now().Add(10 * time.Second); !strings.Contains(text.String(), words); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%v does not start: %s", c.Args, text.String())
