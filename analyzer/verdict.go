@@ -199,9 +199,19 @@ func (r *record) judgeOpen() (Verdict, string) {
 		return VerdictNone, "no connection: stray segments only"
 	}
 	if r.facts.is&begunInMiddle != 0 {
-		return VerdictMidStreamOpen, "open " + r.when() + "; the capture lacks the handshake"
+		return VerdictMidStreamOpen, "open " + r.when() + r.unheard() + "; the capture lacks the handshake"
 	}
-	return VerdictOpenAtEnd, "open " + r.when()
+	return VerdictOpenAtEnd, "open " + r.when() + r.unheard()
+}
+
+// unheard tells of an end that repeats itself without an answer, though not so
+// often or so long ago that it must have given up.
+func (r *record) unheard() string {
+	g := &r.extra.gaveUp
+	if g.tries < 2 {
+		return ""
+	}
+	return fmt.Sprintf("; nothing answered the last %s of the %s, the latest as #%d: it may have given up", count(g.tries, "repetition"), g.side, g.packet)
 }
 
 // when says at what point the record was made.

@@ -106,6 +106,15 @@ func TestVerdicts(t *testing.T) {
 			k.raw(cl, "R", 100, 0, 0)
 		}, VerdictHalfOpen, "half-open: the server held another connection on these ports, which the client reset"},
 		{"open", func(k *talk) { k.handshake(); k.data() }, VerdictOpenAtEnd, "open at the end of the capture"},
+		{"open, unheard", func(k *talk) {
+			k.handshake()
+			k.data()
+			seq, ack := k.next[cl], k.next[sv]
+			for i := range 3 {
+				k.raw(cl, "P.", seq, ack, 100)
+				k.wait(200 * time.Millisecond << i)
+			}
+		}, VerdictOpenAtEnd, "open at the end of the capture; nothing answered the last 2 repetitions of the client, the latest as #9"},
 		{"mid-stream open", func(k *talk) { k.data(); k.data() }, VerdictMidStreamOpen, "the capture lacks the handshake"},
 		{"mid-stream closed", func(k *talk) { k.data(); k.clientCloses() }, VerdictMidStreamClosed, "closed: the client closed first"},
 		{"closing", func(k *talk) {
