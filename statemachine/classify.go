@@ -42,6 +42,7 @@ func (a *Analysis) readSYN(at Moment, side Side, seg *Segment, r *Reading) {
 	if seg.Flags.Has(ACK) {
 		own, kind = sentSYNACK, KindSYNACK
 	}
+	var earlier sent
 	switch {
 	case x.has(started) && seg.Seq != x.base:
 		again := own == sentSYNACK && x.high <= 1 && !x.has(acked)        // its first SYN-ACK was never acknowledged
@@ -51,7 +52,7 @@ func (a *Analysis) readSYN(at Moment, side Side, seg *Segment, r *Reading) {
 			r.Scaled = true
 			return
 		}
-		*x = flow{segments: x.segments, again: x.again} // another attempt
+		earlier = a.otherAttempt(side, seg)
 		fallthrough
 	case !x.has(started):
 		x.start(seg.Seq, 0, issKnown)
@@ -66,6 +67,11 @@ func (a *Analysis) readSYN(at Moment, side Side, seg *Segment, r *Reading) {
 	default:
 		r.Class = New // a SYN-ACK of the simultaneous open (RFC 9293 §3.5)
 	}
+	if earlier.n > 0 {
+		x.control = earlier
+		x.bits |= controlSet
+		a.retransmitted(at, side, seg, r, kind, &x.control)
+	}
 	if r.Class != Retransmission && !(x.has(controlSet) && x.control.olderIs(seg)) {
 		x.control = makeSent(at, side, seg)
 		x.bits |= controlSet
@@ -79,6 +85,23 @@ func (a *Analysis) readSYN(at Moment, side Side, seg *Segment, r *Reading) {
 	a.takeSYNData(at, side, seg)
 	a.number(r, x, y, seg)
 	a.finish(at, side, seg, r)
+}
+
+// otherAttempt begins another attempt of side, and returns the copy of seg that
+// an earlier one left, if any: two servers behind one address may answer the
+// same SYN in turn.
+func (a *Analysis) otherAttempt(side Side, seg *Segment) (earlier sent) {
+	x := &a.flows[side]
+	if s := a.recall(side, seg); s != nil && s.seq == seg.Seq && s.n == seg.SeqLen() {
+		earlier = *s
+		s.n = 0
+	}
+	if x.has(controlSet) {
+		a.recent[a.next] = x.control
+		a.next = (a.next + 1) % recentSegments
+	}
+	*x = flow{segments: x.segments, again: x.again}
+	return earlier
 }
 
 // repeatSYN reads a SYN or SYN-ACK that was sent before, and reports whether

@@ -190,6 +190,16 @@ var readingTests = []struct{ name, text string }{
 30 c FP. 1001 100 5001 65535 = new
 330 c FP. 1001 100 5001 65535 = retransmission/fin repeats=4
 630 c F. 1101 0 5001 65535 = retransmission/fin repeats=5`},
+	{"two servers answer in turn", `
+0 c S 1000 0 0 65535 = new
+10 s S. 5000 0 1001 65535 = new
+1000 c S 1000 0 0 65535 = retransmission/syn spurious repeats=1
+1010 s S. 8000 0 1001 65535 = new
+1020 s S. 5000 0 1001 65535 = retransmission/syn-ack repeats=2 backoff=1
+2000 s S. 8000 0 1001 65535 = retransmission/syn-ack repeats=4 backoff=1
+3000 s S. 5000 0 1001 65535 = retransmission/syn-ack repeats=5 backoff=2
+3010 c . 1001 0 5001 65535 = new
+3020 s . 5001 10 1001 65535 = new`},
 	{"dsack reports no loss", openReading + `
 30 c P. 1001 100 5001 65535 = new
 38 c P. 1001 100 5001 65535 = retransmission/unknown
