@@ -52,6 +52,9 @@ func TestProgramStaysInItsElement(t *testing.T) {
 			t.Errorf("dist/page.js has %q", text)
 		}
 	}
+	if strings.Contains(licenses, "-->") {
+		t.Error("dist/licenses.md ends its comment")
+	}
 	if strings.Contains(strings.ToLower(style), "</style") {
 		t.Error("dist/page.css ends its element")
 	}

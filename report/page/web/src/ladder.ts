@@ -138,7 +138,10 @@ export class Ladder {
 
   private zoomRTT(): void {
     const rtts = this.detail.rtt.filter((t) => t > 0).sort((a, b) => a - b);
-    const trip = 2 * (this.detail.way[0] + this.detail.way[1]) || rtts[rtts.length >> 1] || (this.last - this.first) / 10;
+    const row = this.report.row(this.detail.conn);
+    const halves = [this.report.column("rttClient")[row], this.report.column("rttServer")[row]];
+    const handshake = halves[0] > 0 && halves[1] > 0 ? halves[0] + halves[1] : 0;
+    const trip = handshake || 2 * (this.detail.way[0] + this.detail.way[1]) || rtts[rtts.length >> 1] || (this.last - this.first) / 10;
     const i = Math.max(0, this.selection.index);
     const from = this.rungs[this.rungOf[i]]?.l ?? 0;
     this.zoomTo(from - trip * 0.1, from + trip * 1.1);
