@@ -142,10 +142,10 @@ func (t *tracker) repeated(f *flow, at statemachine.Moment, side statemachine.Si
 		if n == mostAgain-1 {
 			return false
 		}
-		last = &t.agains.at(*last).next
+		last = &t.copies.at(*last).next
 	}
-	*last = t.agains.alloc()
-	*t.agains.at(*last) = again{at: at, tsVal: seg.Options.TSVal, ipid: seg.IPID, synack: synack}
+	*last = t.copies.alloc()
+	*t.copies.at(*last) = again{at: at, tsVal: seg.Options.TSVal, ipid: seg.IPID, synack: synack}
 	return true
 }
 
@@ -173,15 +173,15 @@ func (t *tracker) replayAll(f, kept *flow, until uint64, silent bool) {
 		synack = t.answers.at(kept.answer).held(&syn)
 	}
 	for i := kept.again; ; {
-		if pending && (i == 0 || synack.At.Packet < t.agains.at(i).at.Packet) {
+		if pending && (i == 0 || synack.At.Packet < t.copies.at(i).at.Packet) {
 			if pending = false; synack.At.Packet < until {
 				t.replay(f, &synack, silent)
 			}
 		}
-		if i == 0 || t.agains.at(i).at.Packet >= until {
+		if i == 0 || t.copies.at(i).at.Packet >= until {
 			return
 		}
-		a := *t.agains.at(i)
+		a := *t.copies.at(i)
 		h := syn
 		if a.synack {
 			h = synack
@@ -201,8 +201,8 @@ func (t *tracker) releaseKept(f *flow) {
 		t.answers.release(f.answer)
 	}
 	for i := f.again; i != 0; {
-		next := t.agains.at(i).next
-		t.agains.release(i)
+		next := t.copies.at(i).next
+		t.copies.release(i)
 		i = next
 	}
 }

@@ -69,7 +69,7 @@ type tracker struct {
 	analyses slab[statemachine.Analysis]
 	helds    slab[statemachine.Held]
 	answers  slab[answer]
-	agains   slab[again]
+	copies   slab[again]
 	lives    slab[statemachine.Live]
 	tallies  tallies
 	details  slab[details]
