@@ -88,6 +88,7 @@ const (
 	repairsRTO                   // or because of a time-out
 	halfDone                     // the handshake's half toward the peer was measured
 	denied                       // its sender showed that an ACK of the peer went beyond what was sent
+	synAgain                     // the peer's SYN was captured again behind its SYN-ACK
 )
 
 // Read takes the next segment, which side sent and the tap saw at the moment

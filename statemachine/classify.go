@@ -109,7 +109,14 @@ func (a *Analysis) otherAttempt(side Side, seg *Segment) (earlier sent) {
 func (a *Analysis) repeatSYN(at Moment, side Side, seg *Segment, r *Reading, kind Kind) bool {
 	x, y := &a.flows[side], &a.flows[side^1]
 	// A SYN-ACK between which and its copy the peer repeated its SYN answers that.
-	answer := kind == KindSYNACK && y.has(controlSet) && y.control.copies > 0 && y.control.at > x.control.at
+	// Without an ID of its own the frame does not tell; a copy made by the
+	// network draws an answer too (RFC 9293 §3.10.7.4 step 4).
+	answer := kind == KindSYNACK && y.has(controlSet) &&
+		(y.control.copies > 0 && y.control.at > x.control.at || x.has(synAgain) && (!seg.HasIPID || seg.IPID == 0))
+	x.bits &^= synAgain
+	if kind == KindSYN && y.has(sentSYNACK) && y.control.at > x.control.at {
+		y.bits |= synAgain
+	}
 	if c := x.copyClass(at, seg, &x.control, answer); c != NoClass && !answer {
 		a.copied(at, x, r, c, x.control.number(at.Packet), x.control.at)
 		r.Scaled = true

@@ -148,6 +148,17 @@ var readingTests = []struct{ name, text string }{
 81 c . 1001 0 5001 65535 sack=5101-5501 = duplicate-ack dups=2
 82 c . 1001 0 5001 65535 sack=5101-5601 = duplicate-ack dups=3
 83 s P. 5001 100 1001 65535 id=404 = retransmission/fast`},
+	{"a SYN copied by the network draws a SYN-ACK of its own", `
+0 c S 1000 0 0 65535 id=1 = new
+0.01 s S. 5000 0 1001 65535 id=0 = new
+0.05 c S 1000 0 0 65535 id=1 = duplicate-frame
+0.06 s S. 5000 0 1001 65535 id=0 = retransmission/syn-ack
+0.07 s S. 5000 0 1001 65535 id=0 = duplicate-frame`},
+	{"a handshake captured twice", `
+0 c S 1000 0 0 65535 id=1 = new
+0.01 c S 1000 0 0 65535 id=1 = duplicate-frame
+0.05 s S. 5000 0 1001 65535 id=0 = new
+0.06 s S. 5000 0 1001 65535 id=0 = duplicate-frame`},
 	{"a copy that was asked for is none of the network", `
 0 c S 1000 0 0 65535 id=1 = new
 10 s S. 5000 0 1001 65535 id=300 = new

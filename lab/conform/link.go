@@ -36,8 +36,8 @@ func (p *packet) stamp() stamp {
 	return stamp{p.src, p.dst, p.seg.IPID, p.seg.Flags, p.seg.Len}
 }
 
-// follow finds for every packet of tap the one at its sender's own tap: the
-// latest of the same form that left before. own are the taps of the two hosts,
+// follow finds for every packet of tap the one at its sender's own tap: itself
+// there, elsewhere the latest of the same form that left before. own are the taps of the two hosts,
 // by the sender of each packet.
 func follow(tap *sight, own func(*packet) *sight) []passage {
 	type at struct {
@@ -58,6 +58,10 @@ func follow(tap *sight, own func(*packet) *sight) []passage {
 		s := own(p)
 		if s == nil {
 			out[i].origin = -1
+			continue
+		}
+		if s == tap {
+			out[i].origin = i
 			continue
 		}
 		if !indexed[s] {
