@@ -219,7 +219,7 @@ func (r *resolution) mayBeOvertaken(y Side, cause, c int) bool {
 	if r.ends[y].resp < remote || own < 0 || own > c || r.log[cause].ack == end {
 		return false
 	}
-	latest := r.log[c].at.Time - r.ends[y].resp*8/10
+	latest := r.log[c].at.Time - r.ends[y].resp/2 // c itself may be what resp was measured by
 	for k := cause + 1; k < c && r.log[k].at.Time <= latest; k++ {
 		if r.acksAt(y, k, end) {
 			return true
