@@ -87,7 +87,10 @@ func follow(tap *sight, own func(*packet) *sight) []passage {
 			if seen[k] == nil {
 				seen[k] = map[int]bool{}
 			}
-			out[i].copy = seen[k][o]
+			if p.seg.Flags.Has(statemachine.RST) {
+				o = firstOfBurst(s, forms[k], o, seen[k])
+			}
+			out[i].origin, out[i].copy = o, seen[k][o]
 			seen[k][o] = true
 		}
 	}
@@ -97,6 +100,28 @@ func follow(tap *sight, own func(*packet) *sight) []passage {
 // clockSlack is how much earlier than at its sender's tap a packet may seem to
 // pass another one: the taps stamp in softirq context, on two processors.
 const clockSlack statemachine.Time = 50e3
+
+// burst is how closely RSTs of one form follow each other where they answer
+// segments that came together. They pass a tap in the order of sending.
+const burst statemachine.Time = 1e6
+
+// firstOfBurst returns the first packet of the burst that ends with o and was
+// not seen at the tap yet; o when all were.
+func firstOfBurst(s *sight, list []int, o int, seen map[int]bool) int {
+	first := o
+	for k := len(list) - 1; k > 0; k-- {
+		if list[k] > o {
+			continue
+		}
+		if s.packets[list[k]].at-s.packets[list[k-1]].at > burst {
+			break
+		}
+		if !seen[list[k-1]] {
+			first = list[k-1]
+		}
+	}
+	return first
+}
 
 // latest returns the last of the packets that left before at, -1 for none.
 func latest(s *sight, list []int, at statemachine.Time) int {
