@@ -198,7 +198,8 @@ func (r *resolution) mayHoldFIN(y Side, first, cause, c int) bool {
 		return false // nothing but the SYN, and no application before its ACK
 	}
 	if !r.lossBefore(y, c, e.ack, sent) {
-		return e.window == 0 || e.ack.Less(sent) && sent.Sub(e.ack) >= initialWindow
+		late := e.at.Time-me.nxtAt > r.grace(y.Peer()) // the peer's ACK was due long before
+		return e.window == 0 || e.ack.Less(sent) && (late || sent.Sub(e.ack) >= initialWindow)
 	}
 	if e.window == 0 || e.ack.Less(sent) || me.resp == 0 || me.resp >= remote {
 		return true

@@ -88,5 +88,5 @@ func (c *Conn) closesFreely() bool {
 		sent = answer.seq
 	}
 	return !c.ends[answer.side()].is(repeated) && fin.window != 0 && !(answer.is(newEnd) && answer.seq == answer.end) &&
-		(sent.LessEq(fin.ack) || sent.Sub(fin.ack) < initialWindow)
+		sent.LessEq(fin.ack)
 }

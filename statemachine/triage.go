@@ -14,7 +14,7 @@ func (r *resolution) triage() {
 			r.forged |= 1 << i
 		case e.isRST() && (!r.answersSYN(i) && r.contradictedRST(i) || r.beyondWindow(i)):
 			r.gone |= 1 << i
-		case e.isFIN() && r.contradictedFIN(i):
+		case e.isFIN() && (r.contradictedFIN(i) || r.farFIN(i)):
 			r.gone |= 1 << i
 		case e.isFIN() && r.outrun(i):
 			r.forged |= 1 << i
@@ -46,6 +46,24 @@ func (r *resolution) beyondWindow(i int) bool {
 	x, y := &r.ends[e.side()], &r.ends[e.side().Peer()]
 	return x.is(hasNxt|hasISS) && y.is(hasACK|hasISS) && x.nxt.Less(e.seq) && y.right.LessEq(e.seq) && y.right.Less(e.seq.Add(1)) &&
 		!r.unseenExact(e.side().Peer(), i)
+}
+
+// farFIN reports that the FIN at i lies beyond all numbers that its receiver
+// has ever offered to take, was not acknowledged, and is followed by a RST of
+// its sender below it: that would bear the number behind the FIN (RFC 9293
+// §3.10.5).
+func (r *resolution) farFIN(i int) bool {
+	e := &r.log[i]
+	x, y := &r.ends[e.side()], &r.ends[e.side().Peer()]
+	if !x.is(hasISS) || !y.is(hasACK|hasISS) || x.is(hasScale) != y.is(hasScale) || !y.right.Less(e.seq) || !y.ack.Less(e.end) {
+		return false
+	}
+	for k := i + 1; k < len(r.log); k++ {
+		if o := &r.log[k]; o.side() == e.side() && o.live() && o.isRST() && o.seq.Less(e.seq) {
+			return true
+		}
+	}
+	return false
 }
 
 // overtaking is how long after a RST a segment that left before it may still
