@@ -46,7 +46,7 @@ const chunkSize = 512 << 10
 
 // place is where the segments of a connection are.
 type place struct {
-	chunk uint32 // from 1, 0 for nowhere
+	chunk uint32 // counted from 1; 0 where its segments are not kept
 	entry uint32 // within it, from 0
 }
 
