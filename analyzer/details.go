@@ -125,7 +125,7 @@ func (t *tracker) lookAgain(f *flow, d *details, at statemachine.Moment, side st
 		}
 		d.ttl[side] = seg.TTL
 	}
-	if seg.Flags.Has(statemachine.SYN) && !isProbe(seg) {
+	if seg.Flags&(statemachine.SYN|statemachine.RST) == statemachine.SYN && !isProbe(seg) {
 		t.lookSYN(f, d, at, side, seg, r)
 	} else {
 		t.lookStamps(f, d, at, side, seg)
@@ -181,7 +181,7 @@ func (t *tracker) lookClose(f *flow, d *details, at statemachine.Moment, side st
 		d.watch |= sawFIN << side
 		d.finEnd[side] = seg.End()
 	}
-	if seg.Flags&(statemachine.SYN|statemachine.RST) == statemachine.RST {
+	if seg.Flags.Has(statemachine.RST) {
 		d.watch |= sawReset
 	}
 }

@@ -119,7 +119,7 @@ func (x *facts) sent(side statemachine.Side, seg *statemachine.Segment, first, n
 		*d |= sentSYN
 		x.synacks = increment(x.synacks)
 	}
-	if *d&sentSYN != 0 && seg.Flags.Has(statemachine.SYN) && seg.Options.Has(statemachine.OptWScale) {
+	if *d&sentSYN != 0 && seg.Flags&(statemachine.SYN|statemachine.RST) == statemachine.SYN && seg.Options.Has(statemachine.OptWScale) {
 		*d |= offeredScale
 	}
 	if seg.Flags&(statemachine.ACK|statemachine.RST) == statemachine.ACK {

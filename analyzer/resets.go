@@ -43,6 +43,7 @@ type ResetVerdict struct {
 	TTL     uint8 // with ReasonInjected: its TTL and that of the host's other packets, 0 when they agree
 	HostTTL uint8
 	Probes  bool // with ReasonGaveUp: the repetitions were keep-alives or window probes
+	Shape   bool // with ReasonInjected: SYN beside RST, which no TCP sends
 }
 
 // pendingReset is what was known of a RST when it was captured.
@@ -67,6 +68,10 @@ func (t *tracker) noteReset(f *flow, d *details, at statemachine.Moment, side st
 	*p = pendingReset{closed: d.watch&(sawFIN<<side) != 0, spoke: f.facts.did[side]&acked != 0}
 	v := &p.verdict
 	v.At, v.Side, v.Seq = at, side, seg.Seq
+	if seg.Flags.Has(statemachine.SYN) {
+		v.Reason, v.Shape = ReasonInjected, true
+		return
+	}
 	v.Reason, v.By = t.resetReason(f, d, p, side, seg, earlier)
 	switch v.Reason { //nolint:exhaustive // the others are no attempts
 	case ReasonRefused:
@@ -166,7 +171,7 @@ func (t *tracker) settleReset(f *flow, r *statemachine.Reset) {
 	if iss, ok := t.conns.at(f.conn).ISS(v.Side); v.Reason == ReasonAbandoned && ok && iss.Add(1) != v.Seq {
 		v.Reason = ReasonWrongSYNACK
 	}
-	if r.Disowns && spoke {
+	if r.Disowns && spoke && !v.Shape {
 		v.Reason, v.By = ReasonInjected, r.Answer
 	}
 	if d.endedBy(&v) && (v.Reason == ReasonNoConnection || v.Reason == ReasonUnknown) {
@@ -258,4 +263,5 @@ func (v *ResetVerdict) code(c *coder) {
 	number(c, &v.TTL)
 	number(c, &v.HostTTL)
 	flag(c, &v.Probes)
+	flag(c, &v.Shape)
 }

@@ -117,6 +117,8 @@ func (v *ResetVerdict) Why() string {
 func (v *ResetVerdict) injected() string {
 	x := v.Side.String()
 	switch {
+	case v.Shape:
+		return "somebody else sent it: no TCP sets SYN and RST in one segment"
 	case v.TTL != v.HostTTL:
 		return fmt.Sprintf("somebody else sent it, probably: its TTL is %d, the %s's other packets have %d", v.TTL, x, v.HostTTL)
 	case v.By != 0:

@@ -315,7 +315,7 @@ func (t *tracker) feed(f *flow, at statemachine.Moment, side statemachine.Side, 
 // has it.
 func (t *tracker) feedFacts(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
 	d := t.details.at(f.details)
-	if seg.Flags&(statemachine.SYN|statemachine.RST) == statemachine.RST {
+	if seg.Flags.Has(statemachine.RST) {
 		if t.analyses.at(f.analysis).Lacks(side, seg.Seq) {
 			t.conns.at(f.conn).Lacks()
 		}

@@ -75,7 +75,7 @@ func (r *resolution) arrivalOfACKOfFIN(y Side) {
 func (r *resolution) diedBefore(y Side, i int, end Seq) bool {
 	for j := i + 1; j < len(r.log); j++ {
 		if o := &r.log[j]; r.from(y, j) {
-			return o.isRST() && !o.flags.Has(ACK) && o.seq.Less(end) && end.Sub(o.seq) < plausible
+			return o.bareRST() && o.seq.Less(end) && end.Sub(o.seq) < plausible
 		}
 	}
 	return false

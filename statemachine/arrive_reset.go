@@ -16,7 +16,7 @@ func (r *resolution) refusedByRST(y Side, i int) bool {
 		if o.at.Time-e.at.Time < r.soonest(y) {
 			continue
 		}
-		return o.isRST() && !o.flags.Has(ACK) && o.seq == e.ack && !r.answersLater(y, i, j)
+		return o.bareRST() && o.seq == e.ack && !r.answersLater(y, i, j)
 	}
 	return false
 }
@@ -90,7 +90,7 @@ func (r *resolution) arrivalsOfRST(y Side) {
 func (r *resolution) spokeAsClosed(y Side, i int) int {
 	for j := i + 1; j < len(r.log); j++ {
 		o := &r.log[j]
-		if r.from(y, j) && o.isRST() && !o.flags.Has(ACK) && o.at.Time-r.log[i].at.Time >= r.soonest(y) && r.answersACK(y, j) {
+		if r.from(y, j) && o.bareRST() && o.at.Time-r.log[i].at.Time >= r.soonest(y) && r.answersACK(y, j) {
 			return j
 		}
 	}
@@ -109,7 +109,7 @@ func (r *resolution) answersAsClosed(y Side, i int) int {
 		if !r.from(y, j) {
 			continue
 		}
-		for k := i + 1; k < j && o.isRST() && !o.flags.Has(ACK); k++ {
+		for k := i + 1; k < j && o.bareRST(); k++ {
 			if e := &r.log[k]; r.from(y.Peer(), k) && e.flags.Has(ACK) && e.ack == o.seq {
 				return j
 			}
@@ -132,7 +132,7 @@ func (r *resolution) answeredAsClosed(i int) int {
 	}
 	for j := i + 1; j < len(r.log); j++ {
 		o := &r.log[j]
-		if o.side() != y || !o.live() || !o.isRST() || o.flags.Has(ACK) {
+		if o.side() != y || !o.live() || !o.bareRST() {
 			continue
 		}
 		for k := i + 1; k < j; k++ {

@@ -12,7 +12,7 @@ func (a *Analysis) readAny(at Moment, side Side, seg *Segment, r *Reading) {
 	switch f := seg.Flags & (SYN | FIN | RST | ACK); {
 	case f&(SYN|FIN|RST) == SYN:
 		a.readSYN(at, side, seg, r)
-	case f&(SYN|RST) == RST:
+	case f&RST != 0:
 		a.readRST(at, side, seg, r)
 	case f&SYN != 0 || f&ACK == 0:
 		// No live TCP sends it (RFC 9293 §3.10.7.4): it proves nothing and

@@ -48,7 +48,7 @@ func (r *resolution) disowned(y Side, p int) bool {
 		if !r.from(y, i) || e.flags.Has(SYN) {
 			continue
 		}
-		return e.isRST() && !e.flags.Has(ACK) && e.seq == r.log[p].seq.Add(1)
+		return e.bareRST() && e.seq == r.log[p].seq.Add(1)
 	}
 	return false
 }

@@ -16,7 +16,7 @@ var codeInfos = [NumCodes]CodeInfo{
 		"The answer: SYN-ACK shows an open port, RST a closed one.",
 		"C>S SF 1000:1000(0)\nS>C R. 0:0(0) ack 1002 win 0\n"},
 	SYNRST: {"syn-rst", Warning, "RFC 9293 3.10.7.4", "SYN and RST in one segment: no TCP sends it",
-		"A reset takes precedence, so the SYN is meaningless. Receivers treat it as a reset or drop it.",
+		"Every state looks at RST before SYN (RFC 9293 3.10.7), so the SYN is meaningless and a receiver takes the segment for a reset. Its alleged sender goes on as if it had sent nothing.",
 		"A fuzzer, a scan, a forged segment.",
 		"Whether the connection went on after it.",
 		"handshake\nC>S SR 1001:1001(0)\n"},

@@ -190,7 +190,7 @@ func (m *Machine) inherit(c *Conn, at Moment, side Side) {
 // knowsISN reports that the log holds a SYN of side with this ISN.
 func (c *Conn) knowsISN(side Side, isn Seq) bool {
 	for i := range c.log {
-		if e := &c.log[i]; e.side() == side && e.flags.Has(SYN) && e.seq == isn {
+		if e := &c.log[i]; e.side() == side && e.flags&(SYN|RST) == SYN && e.seq == isn {
 			return true
 		}
 	}

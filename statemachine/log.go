@@ -52,7 +52,18 @@ func (e *entry) live() bool { return e.bits&(copied|void) == 0 }
 func (e *entry) isSYN() bool    { return e.flags&(SYN|ACK|RST|FIN) == SYN }
 func (e *entry) isSYNACK() bool { return e.flags&(SYN|ACK|RST|FIN) == SYN|ACK }
 func (e *entry) isFIN() bool    { return e.flags&(SYN|RST|FIN) == FIN }
-func (e *entry) isRST() bool    { return e.flags&(SYN|RST) == RST }
+
+// isRST reports a RST. Whatever else is set beside it counts for nothing: every
+// state looks at RST before SYN and FIN (RFC 9293 §3.10.7).
+func (e *entry) isRST() bool { return e.flags.Has(RST) }
+
+// bareRST reports a RST without ACK, as it answers an ACK that fits no connection
+// (RFC 9293 §3.5.2).
+func (e *entry) bareRST() bool { return e.flags&(SYN|RST|ACK) == RST }
+
+// unsendable reports SYN and RST in one segment: no TCP sends it, and every TCP
+// takes it for a RST.
+func (e *entry) unsendable() bool { return e.flags.Has(SYN | RST) }
 
 // repeats reports numbers that its sender had sent before. In a simultaneous
 // open (both) the SYN-ACK repeats the SYN though nothing was lost.

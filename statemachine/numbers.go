@@ -161,12 +161,12 @@ func (c *Conn) enter(e *entry, at Moment, side Side, seg *Segment) {
 }
 
 // voidShape reports control bits that no TCP sends or takes: no ACK outside
-// SYN and RST, SYN with FIN or RST (RFC 9293 §3.10.7.4 step 5, §3.10.7.2).
+// SYN and RST, SYN with FIN (RFC 9293 §3.10.7.4 step 5, §3.10.7.2).
 func voidShape(f Flags) bool {
-	if f.Has(SYN) {
-		return f.Any(FIN | RST)
+	if f.Any(RST) {
+		return false
 	}
-	return !f.Any(ACK | RST)
+	return !f.Any(ACK|SYN) || f.Has(SYN|FIN)
 }
 
 // capturedBefore reports that the log holds the same frame already.
@@ -187,6 +187,9 @@ func (c *Conn) capturedBefore(e *entry) bool {
 // noteEntry enters a segment that counts, with what its SYN brings.
 func (c *Conn) noteEntry(at Moment, side Side, seg *Segment, e *entry) entryBits {
 	x, y := &c.ends[side], &c.ends[side.Peer()]
+	if e.isRST() {
+		return c.noteRST(at, x, y, seg, e)
+	}
 	if seg.Flags.Has(SYN) {
 		c.noteSYN(x, y, seg)
 		if x.is(hasISS) && x.iss != seg.Seq {
@@ -197,24 +200,33 @@ func (c *Conn) noteEntry(at Moment, side Side, seg *Segment, e *entry) entryBits
 			x.lastAt = at.Time
 			return 0
 		}
-	} else if !x.is(hasNxt) && !e.isRST() {
+	} else if !x.is(hasNxt) {
 		x.has |= fromMiddle
 	}
 	if e.plain() || e.isFIN() {
 		c.pickISN(y, seg.Ack-1)
 		c.pickISN(x, seg.Seq-1)
 	}
-	if seg.Flags.Has(RST) {
-		c.flags |= sawRST
-		e.lo, e.hi = y.ack, y.right
-		e.bits &^= behindHole
-		if c.flags&lacksSome != 0 {
-			e.bits |= behindHole
-			c.flags &^= lacksSome
-		}
-		if x.asks >= 2 {
-			e.bits |= unheard
-		}
+	return c.note(at, x, y, seg, e.end)
+}
+
+// noteRST enters a RST with the window that its receiver offers. SYN and FIN
+// beside it take no numbers. One that no TCP sends says nothing of the end whose
+// address it bears.
+func (c *Conn) noteRST(at Moment, x, y *end, seg *Segment, e *entry) entryBits {
+	c.flags |= sawRST
+	e.end = seg.Seq.Add(seg.Len)
+	e.lo, e.hi = y.ack, y.right
+	e.bits &^= behindHole
+	if c.flags&lacksSome != 0 {
+		e.bits |= behindHole
+		c.flags &^= lacksSome
+	}
+	if e.unsendable() {
+		return 0
+	}
+	if x.asks >= 2 {
+		e.bits |= unheard
 	}
 	return c.note(at, x, y, seg, e.end)
 }
@@ -266,7 +278,7 @@ func (c *Conn) pickISN(x *end, isn Seq) {
 	}
 	for i := range c.log {
 		e := &c.log[i]
-		if &c.ends[e.side()] == x && e.live() && e.flags.Has(SYN) && e.seq == isn {
+		if &c.ends[e.side()] == x && e.live() && e.flags&(SYN|RST) == SYN && e.seq == isn {
 			x.iss, x.nxt = isn, e.end
 			return
 		}

@@ -66,7 +66,7 @@ func (m *Machine) Resets() []Reset { return m.resets }
 func (m *Machine) noteRST(r *resolution, i int) {
 	e := &r.log[i]
 	y := e.side().Peer()
-	v := Reset{At: e.at, Seq: e.seq, Next: e.lo, Side: e.side(), Disowns: (r.gone|r.forged)&(1<<i) != 0}
+	v := Reset{At: e.at, Seq: e.seq, Next: e.lo, Side: e.side(), Disowns: e.unsendable() || (r.gone|r.forged)&(1<<i) != 0}
 	v.Fit = r.fit(i)
 	r.outcome(i, &v)
 	switch {

@@ -87,6 +87,7 @@ func (r *resolution) beginnings(y Side) {
 		case o.isSYNACK():
 			e.state, e.open = Listen, passive
 			return
+		case o.unsendable():
 		case o.isRST():
 			refused = refused || synOfPeer
 		default:
@@ -123,7 +124,7 @@ func (r *resolution) oldAttempt(y Side) bool {
 		if r.from(y, i) && !e.flags.Any(SYN) && !e.isRST() {
 			return false
 		}
-		if r.from(y, i) && e.isRST() && !e.flags.Has(ACK) && e.seq == r.ends[y].iss.Add(1) &&
+		if r.from(y, i) && e.bareRST() && e.seq == r.ends[y].iss.Add(1) &&
 			h.by.Time-e.at.Time < oldDuplicate {
 			return true
 		}

@@ -10,6 +10,8 @@ func (r *resolution) triage() {
 			continue
 		}
 		switch {
+		case e.unsendable():
+			r.forged |= 1 << i
 		case e.isRST() && !r.answersSYN(i) && r.contradictedRST(i) && r.answeredAsClosed(i) >= 0:
 			r.forged |= 1 << i
 		case e.isRST() && (!r.answersSYN(i) && r.contradictedRST(i) || r.beyondWindow(i)):

@@ -39,9 +39,6 @@ const (
 	// Memory: the first copy passed long before; a connection remembers only
 	// a few segments.
 	Memory Reason = "more segments between two copies than are remembered"
-	// Shape: SYN and RST in one segment. No TCP sends it, so it is left out;
-	// the kernel takes it for a RST.
-	Shape Reason = "a segment of a shape that no TCP sends"
 	// Alike: two histories leave the same segments at this tap.
 	Alike Reason = "another history leaves the same segments at this tap"
 )

@@ -25,7 +25,6 @@ func Exceptions() []Exception {
 		{"spoof-fin-exact", "server", "client", Resets, Elsewhere, "unknown"},
 		{"spoof-rst-exact-client", "client middle", "server", States, Elsewhere, "LISTEN SYN-RECEIVED ESTABLISHED CLOSED"},
 		{"spoof-rst-exact-client", "server", "client", States, Elsewhere, "CLOSED SYN-SENT ESTABLISHED"},
-		{"spoof-syn-rst", "server", "server", Resets, Shape, "unknown"},
 		{"spoof-syn", "middle server", "client", States, Alike, "CLOSED SYN-SENT CLOSED"},
 		{"syn-ack-lost-for-good", "client middle server", "client", States, Clock, "CLOSED SYN-SENT"},
 		{"syn-ack-lost-for-good", "client", "server", States, DiedBefore, ""},
