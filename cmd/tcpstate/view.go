@@ -105,6 +105,9 @@ func browse(path string, env func(string) string) error {
 		}
 		return c.Process.Release()
 	}
+	if len(tried) == 0 {
+		return errors.New("there is no display")
+	}
 	return errors.New(strings.Join(tried, ", "))
 }
 
@@ -132,6 +135,9 @@ func browsers(path string, env func(string) string) [][]string {
 		return append(out, []string{"open", path})
 	case "windows":
 		return append(out, []string{"rundll32", "url.dll,FileProtocolHandler", path})
+	}
+	if env("DISPLAY") == "" && env("WAYLAND_DISPLAY") == "" {
+		return out // xdg-open would start and show nothing
 	}
 	return append(out, []string{"xdg-open", path})
 }

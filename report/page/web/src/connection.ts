@@ -1,7 +1,7 @@
 // One connection: what became of it, its ladder, its graphs and its packets.
 
 import type { Detail, Report } from "./data.ts";
-import { copy, h } from "./dom.ts";
+import { copy, h, onPaper } from "./dom.ts";
 import { count, counted, elapsed, octets, seconds } from "./format.ts";
 import { Graphs } from "./graphs.ts";
 import { Ladder } from "./ladder.ts";
@@ -50,9 +50,7 @@ export class ConnectionView {
     ladder.onZoom = (from, to) => graphs.showTime(from, to);
     graphs.onZoom = (from, to) => ladder.zoomTo(from, to);
     this.element.append(graphs.element, legend());
-    const signal = this.off.signal;
-    addEventListener("beforeprint", () => this.print(true), { signal });
-    addEventListener("afterprint", () => this.print(false), { signal });
+    onPaper((on) => this.print(on), this.off.signal);
   }
 
   private head(): HTMLElement {
@@ -168,6 +166,7 @@ export class ConnectionView {
   private print(on: boolean): void {
     this.ladder?.print(on);
     this.packets?.print(on);
+    this.graphs?.print(on);
   }
 
   close(): void {

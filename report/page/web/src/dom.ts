@@ -32,8 +32,19 @@ export function ink(name: string): string {
 }
 
 // onScheme calls fn when the viewer changes between light and dark.
-export function onScheme(fn: () => void): void {
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", fn);
+export function onScheme(fn: () => void, signal?: AbortSignal): void {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", fn, { signal });
+}
+
+// onPaper calls fn before the page is printed, which is always light, and
+// behind it.
+export function onPaper(fn: (on: boolean) => void, signal?: AbortSignal): void {
+  const turn = (on: boolean) => () => {
+    document.documentElement.classList.toggle("paper", on);
+    fn(on);
+  };
+  addEventListener("beforeprint", turn(true), { signal });
+  addEventListener("afterprint", turn(false), { signal });
 }
 
 // soon returns a function that calls fn once before the next frame.

@@ -10,6 +10,7 @@ import type { Selection } from "./selection.ts";
 
 const names = ["client → server", "server → client"];
 const height = 260;
+const paper = { width: 680, height: 190 }; // pixels
 
 type Values = (number | null)[];
 
@@ -23,6 +24,8 @@ export class Graphs {
   private side: number; // whose octets are shown
   private far = false; // the window edge is shown however far it is
   private style: Style = "tcptrace";
+  private readonly off = new AbortController();
+  private printing = false;
   private quiet = false; // while one graph's range is given to the others
   private readonly buttons: HTMLButtonElement[] = [];
   onZoom: (from: number, to: number) => void = () => {};
@@ -38,7 +41,7 @@ export class Graphs {
     detail.len.forEach((n, i) => (sent[detail.side[i]] += n));
     this.side = sent[1] > sent[0] ? 1 : 0;
     this.element = h("div", { class: "graphs" }, this.card("Time and sequence numbers", this.boxes[0], true), this.card("Round trips", this.boxes[1]), this.card("Window and octets in flight", this.boxes[2]));
-    onScheme(() => this.build());
+    onScheme(() => this.build(), this.off.signal);
     new ResizeObserver(() => this.resize()).observe(this.boxes[0]);
     selection.onPick(() => this.plots.forEach((p) => p.redraw(false)));
   }
@@ -83,7 +86,16 @@ export class Graphs {
 
   private resize(): void {
     if (this.plots.length === 0) this.build();
-    else this.plots.forEach((p, i) => p.setSize({ width: this.boxes[i].clientWidth, height }));
+    else this.plots.forEach((p, i) => p.setSize(this.size(i)));
+  }
+
+  private size(box: number): { width: number; height: number } {
+    return this.printing ? paper : { width: Math.max(200, this.boxes[box].clientWidth), height };
+  }
+
+  print(on: boolean): void {
+    this.printing = on;
+    this.build();
   }
 
   // showTime shows a stretch of nanoseconds.
@@ -169,8 +181,7 @@ export class Graphs {
   private plot(box: number, title: string, series: uPlot.Series[], values: Values[], y: uPlot.Range.Function, ticks: uPlot.Axis.DynamicValues, draw?: (u: uPlot) => void): uPlot {
     const axis: uPlot.Axis = { stroke: ink("faint"), grid: { stroke: ink("line"), width: 1 }, ticks: { stroke: ink("line"), width: 1 }, font: "11px system-ui, sans-serif" };
     const options: uPlot.Options = {
-      width: Math.max(200, this.boxes[box].clientWidth),
-      height,
+      ...this.size(box),
       scales: { x: { time: false }, y: { range: y } },
       axes: [{ ...axis, values: (_, v) => v.map((n) => elapsed(Math.round(n * 1e9))), space: 70 }, { ...axis, size: 82, values: ticks }],
       series: [{ label: "time", value: (_, v) => (v === null ? "" : elapsed(v * 1e9)) }, ...series],
@@ -222,6 +233,7 @@ export class Graphs {
   }
 
   close(): void {
+    this.off.abort();
     this.plots.forEach((p) => p.destroy());
     this.plots = [];
   }

@@ -7,7 +7,7 @@ import { h, s, soon } from "./dom.ts";
 import { count, seconds } from "./format.ts";
 import type { Selection } from "./selection.ts";
 
-const rowHeight = 36;
+const rowHeight = 40;
 const slant = 15; // how much lower a segment arrives than it leaves, by steps
 const head = 14; // room above the first row
 const foot = 30;
@@ -15,10 +15,20 @@ const tallest = 10e6; // pixels
 const labelRoom = 13; // pixels between two labels
 const many = 600; // arrows in view from which on they are drawn plainly
 const printed = 400; // rows on paper
+const paper = 700; // pixels, which are scaled to the width of the paper
+const piece = 6 * rowHeight; // between two of which a page may break
+const letter = 7; // pixels, the width of one
 
 interface Place {
   from: number; // height at which the segment leaves
   to: number; // height at which it arrives
+}
+
+interface Box {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
 }
 
 interface Stretch {
@@ -45,6 +55,7 @@ export class Ladder {
   private readonly last: number;
   private pointed = -1;
   private printing = false;
+  private names: Box[] = []; // of states that stand between the lifelines
   private readonly draw = soon(() => this.render());
   onZoom: (from: number, to: number) => void = () => {};
 
@@ -232,21 +243,24 @@ export class Ladder {
   // Drawing.
 
   private render(): void {
-    if (this.places.length === 0) return; // it has no size yet
-    const view = this.printing ? Math.min(this.height, printed * rowHeight) : this.view();
-    const top = this.printing ? 0 : this.scroller.scrollTop;
-    const width = Math.max(280, this.inner.clientWidth);
+    if (this.places.length === 0 || this.printing) return; // it has no size yet, or is on paper
+    this.svg.style.top = this.scroller.scrollTop + "px";
+    this.fill(this.svg, this.scroller.scrollTop, this.view(), Math.max(280, this.inner.clientWidth));
+  }
+
+  // fill draws a stretch of the ladder.
+  private fill(svg: SVGElement, top: number, view: number, width: number): void {
     const g = geometry(width, this.detail.way);
-    this.svg.setAttribute("width", String(width));
-    this.svg.setAttribute("height", String(view));
-    this.svg.setAttribute("viewBox", `0 ${top} ${width} ${view}`);
-    this.svg.style.top = top + "px";
+    svg.setAttribute("width", String(width));
+    svg.setAttribute("height", String(view));
+    svg.setAttribute("viewBox", `0 ${top} ${width} ${view}`);
     const parts: Node[] = [s("line", { class: "tap", x1: g.tap, x2: g.tap, y1: top, y2: top + view })];
     const names: Node[] = [];
+    this.names = [];
     for (const side of [0, 1]) parts.push(...this.life(side, g, top, top + view, names));
     const seen = this.order.filter((i) => this.upper(i) <= top + view + 30 && Math.max(this.places[i].from, this.places[i].to) >= top - 30);
     parts.push(...(seen.length > many ? this.crowd(seen, g) : this.arrows(seen, g)));
-    this.svg.replaceChildren(...parts, ...names);
+    svg.replaceChildren(...parts, ...names);
   }
 
   // life draws an end's states; their names are drawn over the arrows.
@@ -261,13 +275,31 @@ export class Ladder {
       out.push(s("rect", { class: "life s" + st.state, x: x - 5, y: a, width: 10, height: Math.max(1, b - a) }, s("title", {}, name)));
       const y = Math.max(st.from, top) + 11;
       if (y > bottom) continue;
-      if (y < free) names.pop(); // of two states that follow closely the later one is named
+      const right = g.narrow === (side === 0);
+      // Between the lifelines a name stands under the arrow that begins or ends there.
+      const under = g.narrow ? y + 5 : y;
+      if (y < free) {
+        // Of two states that follow closely the later one is named.
+        names.pop();
+        if (g.narrow) this.names.pop();
+      }
       free = y + 12;
-      const inside = g.narrow ? 1 : -1;
-      const right = side === 0 ? inside > 0 : inside < 0;
-      names.push(s("text", { class: "name", x: x + (right ? 9 : -9), y: g.narrow ? y + 12 : y, "text-anchor": right ? "start" : "end" }, name));
+      names.push(s("text", { class: "name", x: x + (right ? 9 : -9), y: under, "text-anchor": right ? "start" : "end" }, name));
+      const far = x + (right ? 1 : -1) * (16 + name.length * letter);
+      if (g.narrow) this.names.push({ left: Math.min(x, far), right: Math.max(x, far), top: under - 9, bottom: under + 3 });
     }
     return out;
+  }
+
+  // room returns what names leave of a line of text between the lifelines.
+  private room(y: number, g: Geometry): [number, number] {
+    let [left, right] = [g.x[0] + 8, g.x[1] - 8];
+    for (const box of this.names) {
+      if (y + 4 < box.top || y - 12 > box.bottom) continue; // it may be slanted
+      if (box.right > g.mid) right = Math.min(right, box.left);
+      else left = Math.max(left, box.right);
+    }
+    return [left, right];
   }
 
   // crowd draws many arrows as plain lines.
@@ -301,7 +333,7 @@ export class Ladder {
       arrows.push(this.arrow(r, p, g, strong));
       // A long way is crossed by others: its label stands where it begins.
       const long = Math.abs(p.to - p.from) > 1.5 * rowHeight;
-      const y = long ? p.from - 3 : (p.from + p.to) / 2 - 4;
+      const y = long ? p.from - 3 : (p.from + p.to) / 2 - (r.k & Lost ? 8 : 4);
       const omitted = this.detail.before[r.s];
       if (omitted > 0 && !this.byTime) labels.push(s("text", { class: "says", x: g.mid, y: p.from - rowHeight / 2, "text-anchor": "middle" }, "… " + count(omitted) + " segments not included …"));
       if (y < free && !strong) continue;
@@ -338,15 +370,27 @@ export class Ladder {
   private label(r: Rung, p: Place, y: number, g: Geometry, strong: boolean, long: boolean): Node[] {
     const d = this.detail;
     const side = d.side[r.s];
-    const at = long ? { x: g.x[side] + (side ? -14 : 14), "text-anchor": side ? "end" : "start" } : { x: g.mid, "text-anchor": "middle" };
+    const write = (kind: string, text: string, y: number, ...more: Node[]) => {
+      let [left, right] = [g.x[0], g.x[1]];
+      if (g.narrow) [left, right] = this.room(y, g);
+      const fits = g.narrow ? Math.max(2, Math.floor((right - left) / letter)) : Infinity;
+      const short = text.length > fits ? text.slice(0, fits - 1) + "…" : text;
+      if (long) return s("text", { class: kind, x: side ? right - 14 : left + 14, y, "text-anchor": side ? "end" : "start" }, short, ...more);
+      // Along the arrow.
+      const slope = ((Math.atan2(p.to - p.from, g.x[1] - g.x[0]) * 180) / Math.PI) * (side ? -1 : 1);
+      const half = (short.length * letter) / 2;
+      const x = left + half > right - half ? (left + right) / 2 : Math.max(left + half, Math.min(right - half, g.mid));
+      return s("text", { class: kind, x, y, "text-anchor": "middle", transform: `rotate(${slope.toFixed(2)} ${g.mid} ${y})` }, short, ...more);
+    };
     const text = g.narrow ? d.label[r.s].replace(/ seq .*?(?=$| len)/, "") : d.label[r.s];
-    const out: Node[] = [s("text", { class: "label" + (strong ? " strong" : ""), ...at, y }, text)];
+    const out: Node[] = [write("label" + (strong ? " strong" : ""), text, y)];
     const time = g.narrow ? "#" + d.packet[r.s] : `#${d.packet[r.s]}  ${seconds(d.time[r.s])}`;
     out.push(s("text", { class: "time", x: 4, y: p.from + 4 }, time));
     if (d.found[r.s].length > 0) {
       const codes = d.found[r.s].map((c) => this.report.head.codes[c]);
       const grave = codes.some((c) => c.severity === "error") ? "error" : codes.some((c) => c.severity === "warning") ? "warning" : "note";
-      out.push(s("text", { class: "found " + grave, ...at, y: y + 15 }, "! " + codes.map((c) => c.name).join(", "), s("title", {}, codes.map((c) => c.title).join("\n"))));
+      const below = long ? y + 15 : (p.from + p.to) / 2 + 12;
+      out.push(write("found " + grave, "! " + codes.map((c) => c.name).join(", "), below, s("title", {}, codes.map((c) => c.name + ": " + c.title).join("\n"))));
     }
     return out;
   }
@@ -369,9 +413,26 @@ export class Ladder {
     return best;
   }
 
+  // print puts pieces in the place of what is in view, since a page can only
+  // break between them: the first rows, or by time what is in view.
   print(on: boolean): void {
     this.printing = on;
-    this.render();
+    this.inner.replaceChildren(this.svg);
+    if (!on) {
+      this.layout();
+      return;
+    }
+    if (this.places.length === 0) return;
+    const from = this.byTime ? this.scroller.scrollTop : 0;
+    const to = this.byTime ? from + this.view() : Math.min(this.height, printed * rowHeight);
+    const pieces: SVGElement[] = [];
+    for (let y = from; y < to; y += piece) {
+      const svg = s("svg");
+      this.fill(svg, y, Math.min(piece, to - y), paper);
+      pieces.push(svg);
+    }
+    this.inner.replaceChildren(...pieces);
+    if (!this.byTime && to < this.height) this.inner.append(h("p", {}, "… and " + count(this.rungs.length - printed) + " more rows"));
   }
 
 }

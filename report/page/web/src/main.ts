@@ -4,9 +4,9 @@
 import { load, type Report } from "./data.ts";
 import { h } from "./dom.ts";
 import { everything, select, type Filter } from "./filter.ts";
-import { count, elapsed } from "./format.ts";
+import { count, counted, elapsed } from "./format.ts";
 import { Table } from "./table.ts";
-import { findings, lives, summary, tally, tiles } from "./overview.ts";
+import { findings, lives, summary, tally, tiles, type Lives } from "./overview.ts";
 import { ConnectionView } from "./connection.ts";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
@@ -18,6 +18,7 @@ class App {
   private readonly search: HTMLInputElement;
   private readonly choices: [HTMLSelectElement, HTMLSelectElement, HTMLSelectElement];
   private readonly chips = h("div", { class: "chips" });
+  private readonly lives: Lives;
   private readonly overview: HTMLElement;
   private readonly place = h("main", {});
   private view: ConnectionView | null = null;
@@ -42,13 +43,15 @@ class App {
       choice("State", "any state", r.head.states.map((s) => s.name), present(r.head.states, r.ends[0].state, r.ends[1].state), (state) => this.narrow({ state, side: -1 })),
       choice("Finding", "any finding", r.head.codes.map((c) => c.name), new Set(r.founds.flatMap((f) => f.codes)), (code) => this.narrow({ code })),
     ];
+    this.lives = lives(r, narrow);
     this.overview = h(
       "div",
       { class: "overview" },
       summary(r),
+      r.rows === 0 && h("p", {}, "There is no connection to show."),
       tiles(r, narrow),
-      h("div", { class: "cards" }, tally(r, narrow), findings(r, narrow), lives(r, narrow)),
-      h(
+      h("div", { class: "cards" }, r.rows > 0 && tally(r, narrow), findings(r, narrow), r.rows > 0 && this.lives.element),
+      r.rows > 0 && h(
         "section",
         { class: "list", "aria-label": "Connections" },
         h("h2", {}, "Connections"),
@@ -67,13 +70,17 @@ class App {
     this.filter = { ...this.filter, ...change };
     const rows = select(this.report, this.filter);
     this.table.show(rows);
-    this.shown.textContent = rows.length === this.report.rows ? count(rows.length) + " connections" : count(rows.length) + " of " + count(this.report.rows) + " connections";
+    this.shown.textContent = (rows.length === this.report.rows ? "" : count(rows.length) + " of ") + counted(this.report.rows, "connection");
     const f = this.filter;
     [f.verdict, f.side < 0 ? f.state : -1, f.code].forEach((v, i) => (this.choices[i].value = String(v)));
     if (this.search.value !== f.text) this.search.value = f.text;
     this.chips.replaceChildren();
     if (f.state >= 0 && f.side >= 0) this.chip(["client", "server"][f.side] + " in " + this.report.head.states[f.state].name, { state: -1, side: -1 });
-    if (f.from > -Infinity) this.chip(elapsed(f.from) + " to " + elapsed(f.to), { from: -Infinity, to: Infinity });
+    if (f.from > -Infinity || f.to < Infinity) {
+      const range = f.from === -Infinity ? "until " + elapsed(f.to) : f.to === Infinity ? "from " + elapsed(f.from) : elapsed(f.from) + " to " + elapsed(f.to);
+      this.chip(range, { from: -Infinity, to: Infinity });
+    }
+    this.lives.show(f.from, f.to);
   }
 
   private chip(text: string, without: Partial<Filter>): void {

@@ -2,7 +2,7 @@
 // findings, and when each connection lived.
 
 import { severities, type Report } from "./data.ts";
-import { h, ink, onScheme, soon } from "./dom.ts";
+import { h, ink, onPaper, onScheme, soon } from "./dom.ts";
 import { count, counted, elapsed } from "./format.ts";
 import { type Filter } from "./filter.ts";
 import { stateBox } from "./table.ts";
@@ -131,9 +131,15 @@ export function findings(r: Report, narrow: Narrow): HTMLElement {
   );
 }
 
+// Lives is the timeline of connections.
+export interface Lives {
+  element: HTMLElement;
+  show: (from: number, to: number) => void; // marks the time chosen
+}
+
 // lives draws every connection as a line from its first packet to its last.
-// Dragging over it chooses those that lived in that time.
-export function lives(r: Report, narrow: Narrow): HTMLElement {
+// Dragging over it chooses those that lived in that time; so do two fields.
+export function lives(r: Report, narrow: Narrow): Lives {
   const canvas = h("canvas", { role: "img", "aria-label": "Timeline of connections: each a line from its first packet to its last, in the order of their numbers. The table has the times." });
   const band = h("div", { class: "band" });
   const box = h("div", { class: "lives" }, canvas, band);
@@ -141,14 +147,36 @@ export function lives(r: Report, narrow: Narrow): HTMLElement {
   const paint = () => drawLives(r, canvas, length);
   new ResizeObserver(soon(paint)).observe(box);
   onScheme(paint);
+  onPaper(paint);
   drag(box, band, (from, to) => narrow(to - from < 0.003 ? { from: -Infinity, to: Infinity } : { from: from * length, to: to * length }));
-  return h(
+  const field = (label: string, change: () => void) => h("input", { type: "number", min: 0, step: "any", "aria-label": label, change });
+  const given = (f: HTMLInputElement, otherwise: number) => (f.value.trim() === "" || !f.validity.valid ? otherwise : f.valueAsNumber * 1e9);
+  const choose = () => {
+    const [a, b] = [given(from, -Infinity), given(to, Infinity)];
+    narrow({ from: Math.min(a, b), to: Math.max(a, b) });
+  };
+  const from = field("from, seconds after the first packet", choose);
+  const to = field("to, seconds after the first packet", choose);
+  const element = h(
     "section",
     { class: "card wide" },
     h("h2", {}, "Timeline of connections"),
     box,
-    h("p", { class: "axis" }, h("span", {}, "0 s"), h("span", { class: "hint" }, "drag to choose a time"), h("span", {}, elapsed(r.head.capture.lastsNS))),
+    h("div", { class: "axis" }, h("span", {}, "0 s"), h("span", { class: "hint" }, "drag to choose a time, or from ", from, " s to ", to, " s"), h("span", {}, elapsed(r.head.capture.lastsNS))),
   );
+  const show = (a: number, b: number) => {
+    from.value = a > -Infinity ? String(tidy(a / 1e9)) : "";
+    to.value = b < Infinity ? String(tidy(b / 1e9)) : "";
+    const [left, right] = [Math.max(0, a / length), Math.min(1, b / length)];
+    band.style.left = 100 * left + "%";
+    band.style.width = a > -Infinity || b < Infinity ? Math.max(0, 100 * (right - left)) + "%" : "0";
+  };
+  return { element, show };
+}
+
+// tidy leaves out digits of seconds that nobody chose with a pointer.
+function tidy(seconds: number): number {
+  return Number(seconds.toFixed(6));
 }
 
 function drawLives(r: Report, canvas: HTMLCanvasElement, length: number): void {

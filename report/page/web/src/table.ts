@@ -1,7 +1,7 @@
 // The table of connections: as many rows as there are in view.
 
 import { severities, type Report } from "./data.ts";
-import { h, soon } from "./dom.ts";
+import { h, onPaper, soon } from "./dom.ts";
 import { addressOrder, sort, type Key } from "./filter.ts";
 import { count, elapsed, octets, seconds } from "./format.ts";
 import { part, reach } from "./window.ts";
@@ -52,8 +52,7 @@ export class Table {
     this.scroller = h("div", { class: "scroller", scroll: this.draw }, table);
     this.element = this.scroller;
     new ResizeObserver(this.draw).observe(this.scroller);
-    addEventListener("beforeprint", () => this.print(true));
-    addEventListener("afterprint", () => this.print(false));
+    onPaper((on) => this.print(on));
     this.heads[0].setAttribute("aria-sort", "ascending");
   }
 
@@ -105,6 +104,7 @@ export class Table {
     if (this.printing && n > printed) {
       list.push(h("tr", {}, h("td", { colspan: this.fields.length }, "… and " + count(n - printed) + " more connections")));
     }
+    if (n === 0) list.push(h("tr", { class: "gap" }, h("td", { class: "nothing", colspan: this.fields.length }, "No connection is like that. Escape in the search field clears all filters.")));
     this.body.replaceChildren(...list);
     this.body.parentElement!.setAttribute("aria-rowcount", String(n + 1));
     if (focused) this.body.querySelector<HTMLElement>("a[tabindex='0']")?.focus({ preventScroll: true });
@@ -122,7 +122,7 @@ export class Table {
       if (k === 0) {
         content = h("a", { href: "#connection=" + this.report.conn[row], tabindex: i === this.active ? 0 : -1, "aria-label": "connection " + content }, content);
       }
-      tr.append(h(k === 0 ? "th" : "td", { class: f.kind, "data-title": f.title, scope: k === 0 ? "row" : null, title: f.kind === "address" || f.kind === "verdict" ? String(content) : null }, content));
+      tr.append(h(k === 0 ? "th" : "td", { class: f.kind, "data-title": f.title, scope: k === 0 ? "row" : null, title: f.kind === "address" || f.kind === "verdict" ? textOf(content) : null }, content));
     });
     return tr;
   }
@@ -152,6 +152,17 @@ function gap(height: number): HTMLElement {
   const tr = h("tr", { class: "gap", "aria-hidden": "true" }, td);
   tr.hidden = height <= 0;
   return tr;
+}
+
+function textOf(content: Node | string): string {
+  return typeof content === "string" ? content : (content.textContent ?? "");
+}
+
+// endpoint is an address, which may be cut, and a port, which is not.
+function endpoint(r: Report, row: number, side: number): HTMLElement {
+  const text = r.endpoint(row, side);
+  const at = text.lastIndexOf(":");
+  return h("span", { class: "endpoint" }, h("span", { class: "host" }, at < 0 ? text : text.slice(0, at)), at >= 0 && h("span", {}, text.slice(at)));
 }
 
 // stateBox is a state with its colour.
@@ -186,9 +197,9 @@ function fieldsOf(r: Report): Field[] {
     return r.verdict[row] * 2 ** 32 + sentences[r.detail[row]];
   };
   return [
-    { name: "conn", title: "#", kind: "number", key: (i) => r.conn[i], cell: (i) => String(r.conn[i]) },
-    { name: "client", title: "client", kind: "address", key: address(0), cell: (i) => r.endpoint(i, 0) },
-    { name: "server", title: "server", kind: "address", key: address(1), cell: (i) => r.endpoint(i, 1) },
+    { name: "conn", title: "#", kind: "number conn", key: (i) => r.conn[i], cell: (i) => String(r.conn[i]) },
+    { name: "client", title: "client", kind: "address", key: address(0), cell: (i) => endpoint(r, i, 0) },
+    { name: "server", title: "server", kind: "address", key: address(1), cell: (i) => endpoint(r, i, 1) },
     { name: "clientState", title: "client state", kind: "stated", key: (i) => r.ends[0].state[i], cell: (i) => stateBox(r, r.ends[0].state[i]) },
     { name: "serverState", title: "server state", kind: "stated", key: (i) => r.ends[1].state[i], cell: (i) => stateBox(r, r.ends[1].state[i]) },
     { name: "verdict", title: "verdict", kind: "verdict", key: sentence, cell: (i) => r.sentence(i) },

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { faults, lab, large, launch, open, records, report, shoot, skip, tcpstate } from "./report.mjs";
+import { details, faults, lab, large, launch, nothing, open, records, report, shoot, skip, tcpstate } from "./report.mjs";
 
 let context;
 before(async () => {
@@ -17,6 +17,54 @@ const shown = (page) => page.textContent(".shown");
 const rows = (page) => page.locator(".connections tbody tr:not(.gap)");
 const column = (page, kind) => page.locator(`.connections tbody td.${kind}, .connections tbody th.${kind}`).allTextContents();
 
+// facts are the numbers above the ladder.
+const facts = (page) => page.locator(".facts > div").evaluateAll((list) => Object.fromEntries(list.map((e) => [e.querySelector("dt").textContent, e.querySelector("dd").textContent])));
+
+// ns is a time's distance from another, both with nanoseconds.
+const ns = (ts, since) => Number(instant(ts) - instant(since));
+const instant = (ts) => BigInt(Date.parse(ts.slice(0, 19) + "Z")) * 1_000_000n + BigInt(/\.(\d+)/.exec(ts)?.[1].padEnd(9, "0") ?? 0);
+const octets = (n) => (n < 1000 ? n + "\u202fB" : (n / 1000).toFixed(n < 10_000 ? 2 : n < 100_000 ? 1 : 0) + "\u202fkB");
+const milli = (n) => (n < 1e6 ? Number((n / 1e3).toFixed(n < 1e5 ? 2 : 1)) + " µs" : n < 1e9 ? Number((n / 1e6).toFixed(n < 1e8 ? 2 : 1)) + " ms" : Number((n / 1e9).toFixed(3)) + " s");
+const sum = (counts) => Object.values(counts).reduce((a, b) => a + b, 0);
+
+// wanted is what facts must say, by a connection's record.
+function wanted(c, capture) {
+  const out = {
+    client: `${c.client_state} ${c.client_certainty}`,
+    server: `${c.server_state} ${c.server_certainty}`,
+    began: (Math.trunc(ns(c.first_ts, capture.first_ts) / 1e3) / 1e6).toFixed(6) + " s",
+    lasted: milli(ns(c.last_ts, c.first_ts)),
+    packets: `${c.packets.client} + ${c.packets.server}`,
+    bytes: `${octets(c.bytes.client)} + ${octets(c.bytes.server)}`,
+    "sent again": `${sum(c.retransmissions.client)} + ${sum(c.retransmissions.server)}`,
+  };
+  const { client_ns, server_ns, tap } = c.rtt;
+  if (client_ns || server_ns) out["handshake to client, to server"] = [client_ns, server_ns].map((n) => (n ? milli(n) : "?")).join(", ");
+  if (tap !== "unknown") out.captured = tap.replace("-", " the ");
+  return out;
+}
+
+// sameSegments holds what the graphs draw against the records of segments.
+function sameSegments(d, segments, c) {
+  const side = (s) => (s.role === "server" ? 1 : 0);
+  const kind = (s) => s.class + (s.class === "retransmission" ? ` (${s.kind})` : "");
+  const pairs = {
+    packet: (s) => s.packet, side, seq: (s) => s.rel_seq, class: kind, marks: (s) => s.marks, repeats: (s) => s.repeats,
+    time: (s) => ns(s.ts, segments[0].ts),
+    len: (s) => s.len + (s.flags.match(/[SF]/g)?.length ?? 0),
+    ack: (s) => (s.flags.includes(".") ? s.rel_ack : -1),
+    window: (s) => s.scaled_win ?? -1, // of a RST nothing is said
+  };
+  for (const [name, of] of Object.entries(pairs)) assert.deepEqual(d[name], segments.map(of), name);
+  assert.deepEqual(d.text.map((t) => Number(/length (\d+)/.exec(t)[1])), segments.map((s) => s.len), "tcpdump's lengths");
+  for (const [i, end] of ["client", "server"].entries()) {
+    assert.equal(Math.max(...d.flight[i]), c.in_flight_max[end], end + "'s octets in flight");
+    // An ACK of what this end sent was sent by the other.
+    const trips = d.rtt.filter((t, k) => t > 0 && d.side[k] === 1 - i);
+    if (c.ack_rtt?.[end]?.min_ns) assert.ok(trips.includes(c.ack_rtt[end].min_ns), end + "'s shortest round trip");
+  }
+}
+
 for (const name of ["lost-data", "lost-third-ack-data", "simultaneous-close", "rst-unread", "time-wait-reuse"]) {
   test(name, { skip }, async () => {
     const want = records(lab(name));
@@ -24,10 +72,14 @@ for (const name of ["lost-data", "lost-third-ack-data", "simultaneous-close", "r
     const page = await open(context, url);
     assert.equal(await rows(page).count(), want.connection.length);
     for (const [i, c] of want.connection.entries()) {
-      const text = await rows(page).nth(i).innerText();
-      for (const part of [c.client, c.server, c.client_state, c.server_state, c.verdict_detail, grouped(c.packets.client + c.packets.server)]) {
-        assert.ok(text.includes(part), `row ${i + 1} has ${part}: ${text}`);
-      }
+      const text = await rows(page).nth(i).textContent();
+      for (const part of [c.client, c.server, c.client_state, c.server_state, c.verdict_detail]) assert.ok(text.includes(part), `row ${i + 1} has ${part}: ${text}`);
+      const cell = (kind) => rows(page).nth(i).locator("td." + kind).textContent();
+      assert.equal(await cell("packets"), grouped(c.packets.client + c.packets.server));
+      assert.equal(await cell("bytes"), octets(c.bytes.client + c.bytes.server));
+      assert.equal(await cell("again"), String(sum(c.retransmissions.client) + sum(c.retransmissions.server)));
+      assert.equal(await cell("when"), (Math.trunc(ns(c.first_ts, want.capture[0].first_ts) / 1e3) / 1e6).toFixed(6));
+      assert.equal(await cell("lasts"), milli(ns(c.last_ts, c.first_ts)));
     }
     assert.deepEqual(await faults(page), []);
 
@@ -38,6 +90,10 @@ for (const name of ["lost-data", "lost-third-ack-data", "simultaneous-close", "r
     assert.equal(await page.locator(".timeline [role=option]").first().getAttribute("aria-setsize"), String(segments.length));
     assert.match(await page.textContent(".sentence"), new RegExp(c.verdict_detail.slice(0, 20).replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
     assert.deepEqual(await faults(page), []);
+    assert.deepEqual(await facts(page), wanted(c, want.capture[0]));
+    const found = await page.locator(".found-list li").evaluateAll((list) => Object.fromEntries(list.map((li) => /\S+ (\S+?)(?: ×(\d+))?: /.exec(li.textContent)).map(([, code, n]) => [code, Number(n ?? 1)])));
+    assert.deepEqual(found, c.findings);
+    sameSegments(details(url).find((d) => d.conn === c.conn), segments, c);
 
     // The ladder: every segment captured has an arrow; the lost ones a cross.
     await page.locator(".ladder").evaluate((e) => (e.style.height = "4000px"));
@@ -123,6 +179,52 @@ test("accessible in dark and narrow", { skip }, async () => {
   }
 });
 
+// Boxes of texts as they are drawn, without the room that letters leave free.
+const boxes = (page, kind) => page.locator(".ladder " + kind).evaluateAll((list) => list.map((e) => ({ text: e.textContent, ...e.getBoundingClientRect().toJSON() })));
+const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 6;
+
+test("on a narrow screen the ladder's words stand clear of each other", { skip }, async () => {
+  for (const name of ["lost-third-ack", "time-wait-reuse", "half-close", "syn-unanswered", "rst-unread"]) {
+    const page = await open(context, report("narrow-" + name, lab(name)) + "#connection=1", { width: 400 });
+    await page.waitForSelector(".ladder .name");
+    for (const key of ["s", "0", "r"]) {
+      await page.keyboard.press(key);
+      await page.waitForTimeout(50);
+      const states = await boxes(page, ".name");
+      for (const word of [...(await boxes(page, ".label")), ...(await boxes(page, ".found"))]) {
+        assert.deepEqual(states.filter((s) => meet(s, word)).map((s) => s.text), [], `${name}, ${key}: ${word.text}`);
+      }
+    }
+    await page.close();
+  }
+});
+
+test("a connection on paper", { skip }, async () => {
+  const page = await open(context, report("paper", lab("lost-data")) + "#connection=1", { dark: true });
+  await page.waitForSelector(".ladder .segment");
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  const segments = records(lab("lost-data")).segment.length;
+  const drawn = await page.locator(".ladder .segment").evaluateAll((list) => new Set(list.map((e) => e.dataset.segment)).size);
+  assert.equal(drawn, segments, "all arrows, not only those in view");
+  assert.ok((await page.locator(".ladder svg").count()) > 1, "pages can break between pieces");
+  assert.equal(await page.locator(".timeline [role=option]").count(), segments);
+  assert.ok((await page.pdf({ format: "A4" })).length > 20_000);
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  assert.equal(await page.locator(".ladder svg").count(), 1);
+  await page.waitForSelector(".ladder .segment");
+  assert.deepEqual(page.complaints, []);
+  await page.close();
+});
+
+test("a capture without connections", { skip }, async () => {
+  const page = await open(context, report("none", ...nothing()));
+  assert.match(await page.textContent("main"), /0 TCP segments.*There is no connection to show/);
+  assert.equal(await page.locator(".connections").count(), 0);
+  assert.deepEqual(await faults(page), []);
+  assert.deepEqual(page.complaints, []);
+  await page.close();
+});
+
 test("copy as text", { skip }, async () => {
   const page = await open(context, report("copied", lab("lost-data")) + "#connection=1");
   await page.click("[data-copy]");
@@ -197,6 +299,29 @@ describe("many connections", { skip }, () => {
     assert.match(await shown(page), new RegExp("^" + early + " of "));
     await page.click(".chip");
     assert.equal(await shown(page), want.connection.length + " connections");
+    assert.equal(await page.locator(".band").evaluate((e) => e.clientWidth), 0, "no time is marked any more");
+    await page.fill("input[type=search]", "no such thing");
+    assert.match(await page.textContent(".nothing"), /^No connection/);
+    await page.locator("input[type=search]").press("Escape");
+    assert.equal(await shown(page), want.connection.length + " connections");
+  });
+
+  test("a time, by keyboard", async () => {
+    const since = (ts) => ns(ts, want.capture[0].first_ts) / 1e9;
+    await page.getByLabel("from, seconds").focus();
+    await page.keyboard.type("7");
+    await page.keyboard.press("Tab");
+    const late = want.connection.filter((k) => since(k.last_ts) >= 7);
+    assert.match(await shown(page), new RegExp("^" + late.length + " of "));
+    await page.keyboard.type("8.5");
+    await page.keyboard.press("Enter");
+    const within = late.filter((k) => since(k.first_ts) <= 8.5);
+    assert.ok(within.length > 0 && within.length < late.length);
+    assert.match(await shown(page), new RegExp("^" + within.length + " of "));
+    assert.equal(await page.textContent(".chip"), "7 s to 8.5 s ✕");
+    assert.ok((await page.locator(".band").evaluate((e) => e.clientWidth)) > 50, "the time is marked");
+    await page.click(".chip");
+    assert.equal(await page.getByLabel("to, seconds").inputValue(), "");
   });
 
   test("keyboard", async () => {

@@ -1,10 +1,12 @@
 // What the tests share: a browser, the program, its reports.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 
 const root = resolve(import.meta.dirname, "../../../..");
 const work = mkdtempSync(join(tmpdir(), "tcpstate-page-"));
@@ -56,6 +58,19 @@ export function large() {
   return file;
 }
 
+// details returns the connections of a report with their segments.
+export function details(url) {
+  const chunks = readFileSync(fileURLToPath(url), "utf8").matchAll(/<script[^>]* id="chunk\d+"[^>]*>([^<]*)</g);
+  return [...chunks].flatMap(([, packed]) => JSON.parse(gunzipSync(Buffer.from(packed, "base64"))));
+}
+
+// nothing makes a capture without packets.
+export function nothing() {
+  const file = join(work, "nothing.pcap");
+  writeFileSync(file, readFileSync(lab("close-client")).subarray(0, 24));
+  return [file];
+}
+
 // launch starts a browser with an empty profile.
 export async function launch() {
   const { chromium: browser } = await import("playwright-core");
@@ -86,7 +101,6 @@ export async function open(context, url, { width = 1280, dark = false } = {}) {
 export async function faults(page) {
   const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
   if (!(await page.evaluate(() => "axe" in window))) {
-    const { readFileSync } = await import("node:fs");
     await page.evaluate(readFileSync(axe, "utf8"));
   }
   const { violations } = await page.evaluate(() => window.axe.run(document));
