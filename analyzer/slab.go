@@ -25,10 +25,23 @@ func (s *slab[T]) alloc() uint32 {
 		s.next = 1
 	}
 	if int(s.next>>slabBits) == len(s.chunks) {
-		s.chunks = append(s.chunks, new([1 << slabBits]T))
+		s.chunks = append(s.chunks, (*[1 << slabBits]T)(freshPages[T](1<<slabBits)))
 	}
 	s.next++
 	return s.next - 1
+}
+
+// freshPages returns n zeroed elements, every page of which was written to. To
+// read a fresh page first costs two faults: for the first the system lends its
+// page of zeros, and for the second it has to stop all processors.
+func freshPages[T any](n int) []T {
+	const page = 4096
+	var zero T
+	s := make([]T, n)
+	for i := 0; i < n; i += max(1, page/max(1, int(unsafe.Sizeof(zero)))) {
+		s[i] = zero
+	}
+	return s
 }
 
 // used returns how many elements are handed out.

@@ -85,7 +85,7 @@ func (t *table) place(s slot) {
 
 func (t *table) grow() {
 	old := t.slots
-	t.slots = make([]slot, 2*len(old))
+	t.slots = freshPages[slot](2 * len(old))
 	for _, s := range old {
 		if s.flow != 0 {
 			t.place(s)
