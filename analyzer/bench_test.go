@@ -79,7 +79,9 @@ func TestNoAllocationPerPacket(t *testing.T) {
 	} {
 		cost := func(packets int) float64 {
 			return testing.AllocsPerRun(1, func() {
-				if err := Run(context.Background(), opt, func() (Source, error) { return newLoop(16, packets), nil }, &discard{}); err != nil {
+				if err := Run(context.Background(), opt, func() (Source, error) {
+					return newSplitting(func() Source { return newLoop(16, packets) }), nil
+				}, &discard{}); err != nil {
 					t.Fatal(err)
 				}
 			})
@@ -99,16 +101,9 @@ func TestFlowSize(t *testing.T) {
 
 func benchmarkRun(b *testing.B, flows int, opt Options) {
 	d := &discard{}
-	src := newLoop(flows, b.N+3*flows)
 	b.ReportAllocs()
-	b.ResetTimer()
-	first := true
 	err := Run(context.Background(), opt, func() (Source, error) {
-		if first {
-			first = false
-			return src, nil
-		}
-		return newLoop(flows, b.N+3*flows), nil
+		return newSplitting(func() Source { return newLoop(flows, b.N+3*flows) }), nil
 	}, d)
 	if err != nil {
 		b.Fatal(err)
@@ -163,7 +158,9 @@ func (s *short) Close() error { return nil }
 func BenchmarkShortConnections(b *testing.B) {
 	b.ReportAllocs()
 	d := &discard{}
-	if err := Run(context.Background(), Options{Wants: WantConnections}, func() (Source, error) { return newShort(b.N), nil }, d); err != nil {
+	if err := Run(context.Background(), Options{Wants: WantConnections}, func() (Source, error) {
+		return newSplitting(func() Source { return newShort(b.N) }), nil
+	}, d); err != nil {
 		b.Fatal(err)
 	}
 	if d.conns != b.N {

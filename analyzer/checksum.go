@@ -12,13 +12,13 @@ type sums struct {
 func (t *tracker) sum(f *flow, it *item, side statemachine.Side) {
 	s := t.tallies.checksums(f)
 	s.seen[side]++
-	if it.sums&SumBad == 0 {
+	if it.packet.Sums&SumBad == 0 {
 		return
 	}
 	if s.bad[side]++; s.bad[side] == 1 {
-		s.first[side] = it.at
+		s.first[side] = it.at()
 	}
-	if it.sums&SumPartial != 0 {
+	if it.packet.Sums&SumPartial != 0 {
 		s.partial[side]++
 	}
 }

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"runtime"
@@ -9,19 +10,13 @@ import (
 )
 
 // collector gives the connections of the workers their numbers and puts what
-// is said of them where it belongs. It runs in the goroutine that reads.
+// is said of them where it belongs. It runs in the goroutine that called for it.
 type collector struct {
 	workers []*worker
 	stop    chan struct{}
 	done    sync.WaitGroup
 	rest    chan *saying
-	closed  bool // no batch comes any more
-	seed    hashSeed
-
-	batch  *batch
-	free   []*batch
-	flying []*batch // given to the workers, the oldest first
-	got    []*saying
+	got     []*saying
 
 	notes   *spool
 	records *spool
@@ -35,18 +30,23 @@ type collector struct {
 	crowds [][]crowdEvent // scratch
 
 	ids     uint32
-	drops   uint64      // lost by the capture so far
 	order   []*opening  // scratch
 	opens   [][]opening // scratch
 	numbers [][]uint32  // by worker: the number of the connection that a flow has now
 	item    []byte      // scratch
 }
 
-// newCollector starts the workers of a run.
-func newCollector(opt *Options, sink Sink, notes *spool, spools *recordSpool) *collector {
-	n := opt.workers()
+// newCollector starts the workers of a run, which read src.
+func newCollector(ctx context.Context, opt *Options, src Source, sink Sink, notes *spool, spools *recordSpool) *collector {
+	sources := []Source{src}
+	if n := opt.workers(); n > 1 {
+		if s, ok := src.(SplitSource); ok {
+			sources = s.Split(n)
+		}
+	}
+	n := len(sources)
 	c := &collector{
-		stop: make(chan struct{}), rest: make(chan *saying, n), seed: newHashSeed(), batch: newBatch(),
+		stop: make(chan struct{}), rest: make(chan *saying, n),
 		notes: notes, got: make([]*saying, n), numbers: make([][]uint32, n),
 	}
 	if notes != nil {
@@ -59,14 +59,10 @@ func newCollector(opt *Options, sink Sink, notes *spool, spools *recordSpool) *c
 	} else if opt.wants(WantConnections) {
 		c.sink, c.pick, wants.filled = sink, opt.Choose, true
 	}
-	for i := range n {
-		w := newWorker(opt, uint8(i), c.seed, wants, c.rest)
+	for i := range sources {
+		w := newWorker(opt, i, sources[i], wants, c.rest, c.stop)
 		c.workers = append(c.workers, w)
-		c.done.Add(1)
-		go func() {
-			defer c.done.Done()
-			w.work(c.stop)
-		}()
+		c.done.Go(func() { w.work(ctx) })
 	}
 	return c
 }
@@ -78,58 +74,54 @@ func (o *Options) workers() int {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	if o.MaxConnections > 0 || o.MaxMemory > 0 || o.Idle > 0 {
+	if o.limited() {
 		n = 1
 	}
 	return min(n, maxWorkers)
 }
 
-// observe takes one packet with a whole segment. It returns what went wrong so
-// far.
-func (c *collector) observe(p *Packet) error {
-	c.batch.add(p, c.seed, len(c.workers), c.drops)
-	if !c.batch.full() {
-		return nil
+// limited reports that connections may be written out early.
+func (o *Options) limited() bool { return o.MaxConnections > 0 || o.MaxMemory > 0 || o.Idle > 0 }
+
+// run takes what the workers say until the input has ended.
+func (c *collector) run() error {
+	for last := false; !last; {
+		for i, w := range c.workers {
+			s, ok := <-w.out
+			if !ok {
+				return w.err
+			}
+			c.got[i], last = s, s.last
+		}
+		c.take()
+		if err := c.failure(); err != nil {
+			return err
+		}
 	}
-	c.send()
+	go func() {
+		c.done.Wait()
+		close(c.rest)
+	}()
+	for s := range c.rest {
+		c.deliver(s.worker, s)
+		c.join(s)
+		c.workers[s.worker].free <- s
+	}
+	c.crowd.end()
 	return c.failure()
 }
 
-// send gives the batch to all workers.
-func (c *collector) send() {
-	if len(c.flying) == batchesAhead {
-		c.land()
-	}
-	for _, w := range c.workers {
-		w.in <- c.batch
-	}
-	c.flying = append(c.flying, c.batch)
-	if n := len(c.free); n > 0 {
-		c.batch, c.free = c.free[n-1], c.free[:n-1]
-		c.batch.reset()
-		return
-	}
-	c.batch = newBatch()
-}
-
-// land takes what the workers say of the oldest batch.
-func (c *collector) land() {
-	c.collect()
-	c.free = append(c.free, c.flying[0])
-	c.flying = append(c.flying[:0], c.flying[1:]...)
-}
-
-// collect takes the next saying of each worker.
-func (c *collector) collect() {
-	for i, w := range c.workers {
-		c.got[i] = <-w.out
-	}
+// take takes what all workers say of the same packets.
+func (c *collector) take() {
 	c.enumerate()
 	for i, s := range c.got {
 		c.deliver(i, s)
 	}
 	c.join(c.got...)
 	for i, s := range c.got {
+		for k := range s.strays {
+			c.crowd.stray(&s.strays[k])
+		}
 		c.workers[i].free <- s
 	}
 }
@@ -227,47 +219,9 @@ func (c *collector) renumber(i int, ref, id uint32) {
 	c.numbers[i][ref] = id
 }
 
-// finish takes the last batch and all that the end of the input brings.
-func (c *collector) finish() error {
-	if len(c.batch.items) > 0 {
-		c.send()
-	}
-	for len(c.flying) > 0 {
-		c.land()
-	}
-	for _, w := range c.workers { // they wait: all batches are done
-		w.tracker.drops = c.drops
-	}
-	c.shut()
-	c.collect()
-	go func() {
-		c.done.Wait()
-		close(c.rest)
-	}()
-	for s := range c.rest {
-		i := int(s.shard)
-		c.deliver(i, s)
-		c.join(s)
-		c.workers[i].free <- s
-	}
-	c.crowd.end()
-	return c.failure()
-}
-
-// shut tells the workers that no batch comes any more.
-func (c *collector) shut() {
-	if !c.closed {
-		c.closed = true
-		for _, w := range c.workers {
-			close(w.in)
-		}
-	}
-}
-
 // close makes the workers leave, wherever they are.
 func (c *collector) close() {
 	close(c.stop)
-	c.shut()
 	c.done.Wait()
 }
 

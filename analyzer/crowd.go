@@ -306,18 +306,20 @@ func (c *crowd) find(e *crowdEvent, code statemachine.Code, a, b int64) {
 	c.say(&c.note)
 }
 
-// stray reports what a segment shows that is too broken to belong to a
-// connection.
-func (c *crowd) stray(p *Packet) {
+// strayOf returns what a packet shows that is too broken to belong to a
+// connection; ok is false when it shows nothing.
+func strayOf(p *Packet) (e crowdEvent, ok bool) {
 	const header = 20
 	if p.Skip != SkipMalformed || !p.HasTCP || p.Fragment || p.SegLen < header || // of a fragment the IP header is wrong
 		!p.Src.IsValid() || !p.Dst.IsValid() {
-		return
+		return e, false
 	}
 	key, fromLow := keyOf(p.Src, p.Dst, 0)
-	e := crowdEvent{at: statemachine.Moment{Packet: p.Number, Time: p.Time}, key: key, lowIsClient: fromLow}
-	c.find(&e, statemachine.BadDataOffset, 0, 0)
+	return crowdEvent{at: p.at(), key: key, lowIsClient: fromLow}, true
 }
+
+// stray reports it.
+func (c *crowd) stray(e *crowdEvent) { c.find(e, statemachine.BadDataOffset, 0, 0) }
 
 // crowdTaker takes what matters for the crowd.
 type crowdTaker interface{ joined(e *crowdEvent) }

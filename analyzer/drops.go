@@ -5,9 +5,6 @@ import "github.com/tcpstate/tcpstate/statemachine"
 // This file tells which connections of a capture file lack packets that the
 // capture itself lost. Files tell of losses late, often at their end only.
 
-// dropTeller is a source that knows, at any packet, how many were lost so far.
-type dropTeller interface{ Dropped() uint64 }
-
 // lack notes a segment behind a hole, or one that acknowledges what was not
 // captured.
 func (t *tracker) lack(f *flow, at statemachine.Moment, side statemachine.Side) {

@@ -20,9 +20,13 @@ const (
 )
 
 // file puts the flow on the list that fits, behind all that fell idle before.
+// Among the open ones the order matters only to limits; without these, moving
+// each at each packet would be for nothing.
 func (t *tracker) file(i uint32, f *flow) {
 	if f.alone() || !t.conns.at(f.conn).Closing() {
-		t.table.touch(i, f, openList, 0)
+		if f.list != openList || t.limited {
+			t.table.touch(i, f, openList, 0)
+		}
 		return
 	}
 	t.table.touch(i, f, timedList, t.now.Time+t.quiet)

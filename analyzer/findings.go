@@ -59,27 +59,27 @@ func isUsual(s *statemachine.Segment) bool {
 
 // judgeShape reports what is strange about the packet itself.
 func (t *tracker) judgeShape(f *flow, it *item, side statemachine.Side) {
-	at := it.at
-	if !isUsual(&it.seg) {
+	at, p := it.at(), it.packet
+	if !isUsual(&p.Segment) {
 		for i := range shapes {
-			if shapes[i].is(&it.seg) {
+			if shapes[i].is(&p.Segment) {
 				t.finding(f, statemachine.Finding{At: at, Side: side, Code: shapes[i].code})
 			}
 		}
-		if it.seg.Flags.Has(statemachine.SYN) {
-			t.judgeScale(f, &it.seg, at, side)
+		if p.Segment.Flags.Has(statemachine.SYN) {
+			t.judgeScale(f, &p.Segment, at, side)
 		}
 	}
-	if it.sums&SumChecked != 0 {
+	if p.Sums&SumChecked != 0 {
 		t.sum(f, it, side)
 	}
-	if it.overlap {
+	if p.Overlap {
 		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.FragmentOverlap})
 	}
 	if it.cut {
 		t.once(f, statemachine.Finding{
 			At: at, Side: side, Code: statemachine.SnaplenCut,
-			A: int64(it.capLen), B: int64(it.wireLen),
+			A: int64(p.CapLen), B: int64(it.wireLen),
 		})
 	}
 }

@@ -217,7 +217,9 @@ func (s *script) run(t *testing.T, opt Options) *transcript {
 	return out
 }
 
-func (s *script) open() (Source, error) { return &fakeSource{packets: s.packets}, nil }
+func (s *script) open() (Source, error) {
+	return newSplitting(func() Source { return &fakeSource{packets: s.packets} }), nil
+}
 
 // has reports whether a line contains all the words.
 func has(lines []string, words ...string) bool {

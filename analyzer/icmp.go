@@ -92,7 +92,7 @@ func nameOr(code uint8, names ...string) string {
 // icmp takes an ICMP error that quotes a segment. Where that belongs to a live
 // connection, what it says is shown under the connection's last packet.
 func (t *tracker) icmp(it *item) {
-	t.moveTo(it.at)
+	t.moveTo(it.at())
 	t.own = true
 	i := t.table.find(&it.key, it.hash)
 	if i == 0 {
@@ -100,7 +100,7 @@ func (t *tracker) icmp(it *item) {
 	}
 	f := t.table.flows.at(i)
 	t.wake(f)
-	at, side, e := it.at, f.side(it.fromLow), &it.icmp
+	at, side, e := it.at(), f.side(it.fromLow), &it.packet.ICMP
 	ok := t.machine.Quote(t.conns.at(f.conn), at, side, e.Seq, e.fatal())
 	t.drain(f)
 	if ok {

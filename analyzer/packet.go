@@ -123,6 +123,8 @@ type Packet struct {
 	// has the line of its part of the segment, and no Segment unless it came
 	// last: the packet that completes the datagram carries the segment.
 	Fragment bool
+	// Foreign tells that another reader follows the flow; see SplitSource.
+	Foreign bool
 	// Reassembled tells that Frame is the datagram put together, and not what
 	// was captured of this packet, which completed it.
 	Reassembled bool
@@ -131,6 +133,9 @@ type Packet struct {
 	// Overlap tells that fragments of the datagram overlapped.
 	Overlap bool
 	Skip    Skip
+
+	// Drops is how many packets the capture has told so far that it lost.
+	Drops uint64
 
 	// Sums tells what verifying the checksums showed, where that was asked for.
 	Sums Checksums
@@ -141,6 +146,11 @@ type Packet struct {
 
 	Src, Dst netip.AddrPort // of the segment's own IP header
 	Segment  statemachine.Segment
+}
+
+// at returns when the packet was captured.
+func (p *Packet) at() statemachine.Moment {
+	return statemachine.Moment{Packet: p.Number, Time: p.Time}
 }
 
 // Checksums are the outcome of verifying the checksums of IPv4's header and of

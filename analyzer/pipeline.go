@@ -54,9 +54,9 @@ type Options struct {
 	// Idle is how long a connection that is not closing may be silent before
 	// it is written out; for ever when 0. What comes later counts as a new one.
 	Idle time.Duration
-	// Workers is how many goroutines follow connections in the first of two
-	// passes, besides the one that reads; as many as there are processors when
-	// 0. The results do not depend on it.
+	// Workers is how many goroutines read in the first of two passes, each to
+	// follow its share of the connections, where the source is a SplitSource; as
+	// many as there are processors when 0. The results do not depend on it.
 	Workers int
 	// SpoolLimit bounds each of the at most three spools of a run in memory,
 	// in octets; beyond it they use temporary files. 64 MiB when 0.
@@ -107,7 +107,8 @@ const ctxEvery = 1024
 type reader struct {
 	src     Source
 	capture Capture
-	broken  error // what ended the input early
+	broken  error   // what ended the input early
+	into    *Packet // where the next packet goes; whoever takes one may move it
 	// tick is called, by a one-pass run, when a live source has no packet.
 	tick func(now statemachine.Time) error
 }
@@ -115,11 +116,14 @@ type reader struct {
 // each calls fn for every packet. It returns the error of fn or of ctx; an
 // error of the source is kept in broken.
 func (r *reader) each(ctx context.Context, fn func(*Packet) error) error {
-	p := new(Packet)
+	if r.into == nil {
+		r.into = new(Packet)
+	}
 	for n := uint64(0); ; n++ {
 		if n%ctxEvery == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		p := r.into
 		if err := r.src.Next(p); err != nil {
 			if errors.Is(err, ErrTick) {
 				if err := r.ticked(p.Time); err != nil {
@@ -149,7 +153,7 @@ func (r *reader) ticked(now statemachine.Time) error {
 
 func (r *reader) count(p *Packet) {
 	c := &r.capture
-	at := statemachine.Moment{Packet: p.Number, Time: p.Time}
+	at := p.at()
 	if c.Packets++; c.Packets == 1 {
 		c.First = at
 	}
@@ -220,11 +224,8 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 			return nil
 		}
 	}
-	drops, _ := src.(dropTeller)
 	err = r.each(ctx, func(p *Packet) error {
-		if drops != nil {
-			t.drops = drops.Dropped()
-		}
+		t.drops = max(t.drops, p.Drops)
 		o = Observation{}
 		switch {
 		case p.Skip == NotSkipped && !opt.wants(WantBare):
@@ -235,7 +236,9 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 			t.icmp(&t.item)
 			o.Notes = buffer.flush()
 		default:
-			all.stray(p)
+			if e, ok := strayOf(p); ok {
+				all.stray(&e)
+			}
 			o.Notes = buffer.flush()
 		}
 		if opt.wants(WantPackets|WantBare) && p.HasTCP {
@@ -284,7 +287,6 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 	if err != nil {
 		return err
 	}
-	r := &reader{src: src}
 	var notes *spool
 	if opt.wants(WantNotes) {
 		notes = newSpool(opt.SpoolLimit, opt.TempDir)
@@ -292,27 +294,13 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 	}
 	records := opt.spools()
 	defer records.close()
-	c := newCollector(opt, sink, notes, records)
-	drops, _ := src.(dropTeller)
-	err = r.each(ctx, func(p *Packet) error {
-		if drops != nil {
-			c.drops = drops.Dropped()
-		}
-		if p.Skip == NotSkipped || p.ICMP.Quotes {
-			return c.observe(p)
-		}
-		c.crowd.stray(p)
-		return nil
-	})
-	r.close()
-	if err == nil {
-		c.drops = r.capture.Drops
-		err = c.finish()
-	}
+	c := newCollector(ctx, opt, src, sink, notes, records)
+	err = c.run()
 	c.close()
 	if err != nil {
 		return err
 	}
+	r := &c.workers[0].reader
 	if records != nil {
 		records.drops = r.capture.Drops
 	}

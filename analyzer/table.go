@@ -39,20 +39,18 @@ func (t *table) find(k *flowKey, hash uint32) uint32 {
 	}
 }
 
-// warm reads the places of the table, and the flows in them, that the packets of
-// a shard will ask for. Each packet alone would wait for its own, which with
-// many connections lie in main memory; loads that do not depend on each other
-// go on side by side.
-func (t *table) warm(b *batch, shard uint8) {
+// warm reads the places of the table, and the flows in them, that items will
+// ask for. Each alone would wait for its own, which with many connections lie in
+// main memory; loads that do not depend on each other go on side by side.
+func (t *table) warm(items []item) {
 	mask := uint32(len(t.slots) - 1)
-	var first [batchItems]uint32
+	var first [batchPackets]uint32
 	n := 0
-	for i, hash := range b.hash {
-		if b.shard[i] == shard {
-			if s := t.slots[hash&mask]; s.hash == hash {
-				first[n] = s.flow
-				n++
-			}
+	for i := range items {
+		hash := items[i].hash
+		if s := t.slots[hash&mask]; s.hash == hash {
+			first[n] = s.flow
+			n++
 		}
 	}
 	var sum uint16

@@ -26,37 +26,31 @@ type opening struct {
 	id    uint32 // its number, once it is given
 }
 
-// item is what a tracker needs to know of a packet with a whole segment, or of
-// an ICMP error.
+// item is a packet with a whole segment, or an ICMP error, and what a tracker
+// needs to know of it besides.
 type item struct {
-	at              statemachine.Moment
-	key             flowKey
-	hash            uint32 // of the key
-	capLen, wireLen uint32
-	fromLow         bool
-	cut             bool // captured without the segment's end
-	overlap         bool // fragments of it overlapped
-	icmp            ICMPError
-	sums            Checksums
-	drops           uint64 // lost by the capture so far
-	seg             statemachine.Segment
+	packet  *Packet
+	key     flowKey
+	hash    uint32 // of the key
+	wireLen uint32 // the packet's, corrected
+	fromLow bool
+	cut     bool // captured without the segment's end
 }
 
-// set makes the item that of p.
+// set makes the item that of p, which must stay as it is until the item was
+// taken, but for its octets.
 func (it *item) set(p *Packet, seed hashSeed) {
-	it.at = statemachine.Moment{Packet: p.Number, Time: p.Time}
+	it.packet = p
 	it.fromLow = it.key.set(p.Src, p.Dst, p.Tunnel)
 	it.hash = it.key.hash(seed)
-	it.capLen, it.wireLen, it.cut = p.CapLen, p.WireLen, p.SegOff+p.SegLen > len(p.Frame)
+	it.wireLen, it.cut = p.WireLen, p.SegOff+p.SegLen > len(p.Frame)
 	if it.cut { // by the length in the record, or by that in the IP header
 		it.wireLen = max(it.wireLen, uint32(p.SegOff+p.SegLen))
 	}
-	it.overlap, it.seg, it.sums = p.Overlap, p.Segment, p.Sums
-	it.icmp = ICMPError{}
-	if p.Skip != NotSkipped {
-		it.icmp = p.ICMP
-	}
 }
+
+// at returns when the packet was captured.
+func (it *item) at() statemachine.Moment { return it.packet.at() }
 
 // tracker knows all live connections and feeds their segments to the state
 // machine. It owns everything that it touches, so that a run may have several,
@@ -88,6 +82,7 @@ type tracker struct {
 	quiet    statemachine.Time    // how long a closing connection is silent before Advance is tried
 	losing   losing               // of live captures
 	live     bool                 // the source is one
+	limited  bool                 // connections may be ended early
 	own      bool                 // what is due before the packet was done: it is the packet's own turn
 	said     uint32               // what a preview has said, of lives: scratch
 	reading  statemachine.Reading // of the segment fed last
@@ -99,7 +94,8 @@ type tracker struct {
 func newTracker(opt *Options, notes noteTaker, records recordTaker) *tracker {
 	return &tracker{
 		opt: opt, machine: statemachine.NewMachine(opt.Machine), table: newTable(), notes: notes, records: records,
-		quiet: statemachine.Time(min(max(opt.Machine.TimeWait, time.Millisecond), time.Minute)),
+		limited: opt.limited(),
+		quiet:   statemachine.Time(min(max(opt.Machine.TimeWait, time.Millisecond), time.Minute)),
 	}
 }
 
@@ -113,10 +109,10 @@ func (t *tracker) observe(p *Packet) (*flow, statemachine.Side) {
 
 // take is observe for an item.
 func (t *tracker) take(it *item) (*flow, statemachine.Side) {
-	backwards := t.tick(it.at)
+	at, fromLow, seg := it.at(), it.fromLow, &it.packet.Segment
+	backwards := t.tick(at)
 	t.own = true
-	t.drops = max(t.drops, it.drops)
-	at, fromLow, seg := it.at, it.fromLow, &it.seg
+	t.drops = max(t.drops, it.packet.Drops)
 	i := t.table.find(&it.key, it.hash)
 	if i == 0 {
 		t.makeRoom()

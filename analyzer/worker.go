@@ -1,67 +1,86 @@
 package analyzer
 
-import "github.com/tcpstate/tcpstate/statemachine"
+import (
+	"context"
+	"errors"
 
-// The first pass is shared out: one goroutine reads and decodes, workers follow
-// the connections, each those of its share of the four-tuples. All see the time
-// of every packet, so that timers fire at the same packet whoever watches them.
-// What the workers say carries no connection numbers: these are given behind
-// them, in the order of the packets (collect.go). So the result does not
-// depend on how many workers there are.
+	"github.com/tcpstate/tcpstate/statemachine"
+)
 
-// batchItems is how many packets a batch holds: enough to make the handing over
-// cheap, few enough to stay in the cache.
-const batchItems = 512
+// The first pass is shared out: each worker reads the whole input, decodes the
+// packets of its own share of the four-tuples, and follows their connections. Of
+// the others it takes the time, so that timers fire at the same packet whoever
+// watches them. What the workers say carries no connection numbers: these are
+// given behind them, in the order of the packets (collect.go). So the result
+// does not depend on how many workers there are.
+
+// batchPackets is how many packets a worker decodes before it follows them: the
+// flows of all are looked up together (table.warm).
+const batchPackets = 128
+
+// sayingPackets is how many packets of the input a saying is about: enough to
+// make the handing over cheap, few enough for what is said to stay in the cache.
+const sayingPackets = 8 * batchPackets
+
+// sayingsAhead is how many sayings may be on their way.
+const sayingsAhead = 4
 
 // restItems is how many connections the end of the input ends at a time: their
 // records are large.
 const restItems = 64
 
-// batchesAhead is how many batches may be on their way.
-const batchesAhead = 4
-
-// maxWorkers bounds the workers of a run; beyond it the reader is what limits.
+// maxWorkers bounds the workers of a run; beyond it the reading, which each
+// does, is what limits.
 const maxWorkers = 8
 
-// batch is a run of packets.
+// batch is a run of packets that were read and not followed yet.
 type batch struct {
-	when  []statemachine.Moment
-	shard []uint8  // whose share it is, and isICMP
-	hash  []uint32 // of its key
-	items []item
+	when    []statemachine.Moment // of all
+	kinds   []packetKind          // likewise
+	items   []item                // of the worker's own
+	packets [batchPackets]Packet  // of items
 }
+
+// packetKind tells a worker what to do with a packet.
+type packetKind uint8
+
+const (
+	ownSegment packetKind = iota
+	ownICMP               // an ICMP error that quotes a segment of its own
+	foreignSegment
+	foreignICMP
+)
 
 func newBatch() *batch {
 	return &batch{
-		when: make([]statemachine.Moment, 0, batchItems), shard: make([]uint8, 0, batchItems),
-		hash: make([]uint32, 0, batchItems), items: make([]item, 0, batchItems),
+		when: make([]statemachine.Moment, 0, batchPackets), kinds: make([]packetKind, 0, batchPackets),
+		items: make([]item, 0, batchPackets),
 	}
 }
 
-// add appends a packet, dealt to one of n workers, up to which the capture
-// lost as many packets as drops says.
-func (b *batch) add(p *Packet, seed hashSeed, n int, drops uint64) {
-	b.items = b.items[:len(b.items)+1]
-	it := &b.items[len(b.items)-1]
-	it.set(p, seed)
-	it.drops = drops
-	b.when = append(b.when, it.at)
-	shard := uint8(uint64(it.hash) * uint64(n) >> 32)
-	if it.icmp.Quotes {
-		shard |= isICMP
+// add appends a packet that has a segment or is an ICMP error; one of the
+// worker's own lies in the slot that free has returned.
+func (b *batch) add(p *Packet, seed hashSeed) {
+	kind := ownSegment
+	if p.ICMP.Quotes {
+		kind = ownICMP
 	}
-	b.shard = append(b.shard, shard)
-	b.hash = append(b.hash, it.hash)
+	if p.Foreign {
+		kind += foreignSegment
+	} else {
+		b.items = b.items[:len(b.items)+1]
+		b.items[len(b.items)-1].set(p, seed)
+	}
+	b.when = append(b.when, p.at())
+	b.kinds = append(b.kinds, kind)
 }
 
-// isICMP marks in batch.shard what is no segment but an ICMP error.
-const isICMP = 0x80
+// free returns the slot for the next packet.
+func (b *batch) free() *Packet { return &b.packets[len(b.items)] }
 
-func (b *batch) full() bool { return len(b.items) == batchItems }
+func (b *batch) full() bool { return len(b.kinds) == batchPackets }
 
-func (b *batch) reset() {
-	b.when, b.shard, b.hash, b.items = b.when[:0], b.shard[:0], b.hash[:0], b.items[:0]
-}
+func (b *batch) reset() { b.when, b.kinds, b.items = b.when[:0], b.kinds[:0], b.items[:0] }
 
 // eventKind tells what an event of a worker is.
 type eventKind uint8
@@ -83,44 +102,51 @@ type event struct {
 	kind eventKind
 }
 
-// saying is what a worker says of one batch.
+// saying is what a worker says of sayingPackets packets.
 type saying struct {
-	shard  uint8
+	worker int
+	last   bool // tells what the end of the input makes known; the connections that it ends follow
 	events []event
 	items  []byte // of the events, one behind the other
 	opens  []opening
 	crowd  []crowdEvent
+	strays []crowdEvent // packets that belong to no connection
 	filled []Connection
 	spare  []map[statemachine.Code]int // of filled, kept for reuse
 }
 
 func (s *saying) reset() {
-	s.events, s.items, s.opens, s.crowd, s.filled = s.events[:0], s.items[:0], s.opens[:0], s.crowd[:0], s.filled[:0]
+	s.events, s.items, s.opens, s.crowd = s.events[:0], s.items[:0], s.opens[:0], s.crowd[:0]
+	s.strays, s.filled, s.last = s.strays[:0], s.filled[:0], false
 }
 
-// worker follows the connections of one share.
+// worker reads the input and follows the connections of one share.
 type worker struct {
-	shard   uint8
-	wants   sayings
+	index   int
+	reader  reader
 	tracker *tracker
-	in      chan *batch
-	out     chan *saying // one for each batch, then one for what the end recognises
-	rest    chan *saying // the connections that the end of the input ends
+	batch   *batch
+	seen    int // packets since the last saying
+	wants   sayings
+	out     chan *saying  // one for every sayingPackets packets and for the rest, then the last; closed when the worker leaves
+	rest    chan *saying  // the connections that the end of the input ends
+	stop    chan struct{} // closed to make it leave
 	free    chan *saying
 	now     *saying
 	c       coder
+	err     error // why it left early, once out is closed
 }
 
 // sayings is what the workers need to say.
 type sayings struct{ records, starts, filled bool }
 
-func newWorker(opt *Options, shard uint8, seed hashSeed, wants sayings, rest chan *saying) *worker {
+func newWorker(opt *Options, index int, src Source, wants sayings, rest chan *saying, stop chan struct{}) *worker {
 	w := &worker{
-		shard: shard, wants: wants, in: make(chan *batch, batchesAhead), out: make(chan *saying, batchesAhead),
-		rest: rest, free: make(chan *saying, batchesAhead+2), now: &saying{shard: shard},
+		index: index, reader: reader{src: src}, batch: newBatch(), wants: wants, out: make(chan *saying, sayingsAhead),
+		rest: rest, stop: stop, free: make(chan *saying, sayingsAhead+2), now: &saying{worker: index},
 	}
 	for range cap(w.free) - 1 {
-		w.free <- &saying{shard: shard}
+		w.free <- &saying{worker: index}
 	}
 	var notes noteTaker
 	if opt.wants(WantNotes) {
@@ -131,63 +157,94 @@ func newWorker(opt *Options, shard uint8, seed hashSeed, wants sayings, rest cha
 		records = recordsOf{w}
 	}
 	w.tracker = newTracker(opt, notes, records)
-	w.tracker.table.seed = seed
 	w.tracker.opens, w.tracker.crowd = w, w
 	return w
 }
 
-// work takes batches until there are no more, then ends all connections.
-// Closing stop makes it leave.
-func (w *worker) work(stop <-chan struct{}) {
-	for b := range w.in {
-		w.follow(b)
-		if !w.hand(w.out, stop) {
-			return
-		}
+// errLeft says that a worker was made to leave.
+var errLeft = errors.New("the run was stopped")
+
+// work reads the input to its end, then ends all connections.
+func (w *worker) work(ctx context.Context) {
+	defer close(w.out)
+	w.reader.into = w.batch.free()
+	w.err = w.reader.each(ctx, w.see)
+	w.follow()
+	w.reader.close()
+	if w.err != nil || !w.hand(w.out) {
+		return
 	}
+	w.tracker.drops = w.reader.capture.Drops
 	w.tracker.endContested()
-	if !w.hand(w.out, stop) {
+	w.now.last = true
+	if !w.hand(w.out) {
 		return
 	}
 	for w.tracker.endSome(restItems) {
-		if !w.hand(w.rest, stop) {
+		if !w.hand(w.rest) {
 			return
 		}
 	}
-	w.hand(w.rest, stop)
+	w.hand(w.rest)
 }
 
-// follow takes the packets of a batch.
-func (w *worker) follow(b *batch) {
-	w.tracker.table.warm(b, w.shard)
-	for i, shard := range b.shard {
-		switch shard {
-		case w.shard:
-			w.tracker.take(&b.items[i])
-		case w.shard | isICMP:
-			w.tracker.icmp(&b.items[i])
-		default:
-			if shard&isICMP != 0 {
-				w.tracker.moveTo(b.when[i])
-			} else {
-				w.tracker.tick(b.when[i])
-			}
+// see takes a packet.
+func (w *worker) see(p *Packet) error {
+	if p.Skip == NotSkipped || p.ICMP.Quotes {
+		w.batch.add(p, w.tracker.table.seed)
+		if w.batch.full() {
+			w.follow()
+		}
+		w.reader.into = w.batch.free()
+	} else if e, ok := strayOf(p); ok && w.index == 0 {
+		w.now.strays = append(w.now.strays, e)
+	}
+	if w.seen++; w.seen == sayingPackets {
+		w.seen = 0
+		w.follow()
+		w.reader.into = w.batch.free()
+		if !w.hand(w.out) {
+			return errLeft
 		}
 	}
+	return nil
 }
 
-// hand gives away what was said and takes an empty one.
-func (w *worker) hand(to chan<- *saying, stop <-chan struct{}) bool {
+// follow takes the packets of the batch to their connections.
+func (w *worker) follow() {
+	b := w.batch
+	w.tracker.table.warm(b.items)
+	own := 0
+	for i, kind := range b.kinds {
+		switch kind {
+		case ownSegment:
+			w.tracker.take(&b.items[own])
+			own++
+		case ownICMP:
+			w.tracker.icmp(&b.items[own])
+			own++
+		case foreignSegment:
+			w.tracker.tick(b.when[i])
+		case foreignICMP:
+			w.tracker.moveTo(b.when[i])
+		}
+	}
+	b.reset()
+}
+
+// hand gives away what was said and takes an empty saying. It returns false when
+// the worker is to leave.
+func (w *worker) hand(to chan<- *saying) bool {
 	select {
 	case to <- w.now:
-	case <-stop:
+	case <-w.stop:
 		return false
 	}
 	select {
 	case w.now = <-w.free:
 		w.now.reset()
 		return true
-	case <-stop:
+	case <-w.stop:
 		return false
 	}
 }

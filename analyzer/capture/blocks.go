@@ -1,25 +1,28 @@
 package capture
 
-import (
-	"errors"
-	"io"
-)
+import "io"
 
-// blockSize is how much is read at once.
-const blockSize = 128 << 10
-
-// blocks reads a stream in large pieces and shows parts of it without copying.
-// Its errors are the stream's own; the end of the stream is io.EOF.
+// blocks shows parts of a stream without copying, but for those that lie in two
+// of its blocks. Its errors are the stream's own; the end of the stream is
+// io.EOF.
 type blocks struct {
-	r          io.Reader
-	buf        []byte
-	start, end int   // what is read and not yet taken: buf[start:end]
-	off        int64 // place of buf[start] in the stream
-	err        error // what ended the stream
+	tap        *tap
+	buf        []byte // a block, or joint
+	start, end int    // what is read and not yet taken: buf[start:end]
+	ahead      []byte // what follows buf in the present block
+	joint      []byte // parts of several blocks put together
+	off        int64  // place of buf[start] in the stream
+	err        error  // what ended the stream
 }
 
-// newBlocks returns a reader of r with nothing read yet.
-func newBlocks(r io.Reader) *blocks { return &blocks{r: r, buf: make([]byte, blockSize)} }
+// newBlocks returns a reader of all that a tap gives.
+func newBlocks(t *tap) *blocks { return &blocks{tap: t} }
+
+// blocksOf returns a reader of r that nobody shares.
+func blocksOf(r io.Reader) *blocks {
+	_, t := newShared(r, nil)
+	return newBlocks(t)
+}
 
 // view returns the next n octets, fewer only when the stream ends before them.
 // They are not taken, and valid until the next call of view or skip.
@@ -53,40 +56,48 @@ func (b *blocks) skip(n int64) int64 {
 	return done
 }
 
-// fill reads until n octets are there or the stream ends. The buffer grows only
-// as data come in, so a length field alone cannot make it large.
+// fill reads until n octets are there or the stream ends. What it puts together
+// grows only as data come in, so a length field alone cannot make it large.
 func (b *blocks) fill(n int) {
-	if b.start > 0 {
-		copy(b.buf, b.buf[b.start:b.end])
-		b.start, b.end = 0, b.end-b.start
+	if b.start == b.end && (len(b.ahead) > 0 || b.advance()) && len(b.ahead) >= n {
+		b.buf, b.start, b.end, b.ahead = b.ahead, 0, len(b.ahead), nil
+		return
 	}
-	for b.end < n && b.err == nil {
-		if b.end == len(b.buf) {
-			b.buf = append(b.buf, make([]byte, len(b.buf))...)
-		}
-		b.read()
+	b.joint = append(b.joint[:0], b.buf[b.start:b.end]...)
+	for len(b.joint) < n && (len(b.ahead) > 0 || b.advance()) {
+		k := min(n-len(b.joint), len(b.ahead))
+		b.joint = append(b.joint, b.ahead[:k]...)
+		b.ahead = b.ahead[k:]
 	}
+	b.buf, b.start, b.end = b.joint, 0, len(b.joint)
 }
 
-// read reads once into the free part of the buffer.
-func (b *blocks) read() {
-	for range 100 {
-		n, err := b.r.Read(b.buf[b.end:])
-		b.end += n
-		if err != nil {
-			b.err = err
-			return
-		}
-		if n > 0 {
-			return
-		}
+// advance takes the next block, and reports whether there was one.
+func (b *blocks) advance() bool {
+	if b.err == nil {
+		b.ahead, b.err = b.tap.next()
 	}
-	b.err = io.ErrNoProgress
+	return b.err == nil
+}
+
+// Read hands on what is there, then the rest of the stream, so that a
+// decompressor can take over from the sniffing.
+func (b *blocks) Read(p []byte) (int, error) {
+	v := b.view(1)
+	if len(v) == 0 {
+		if err := b.cause(); err != nil {
+			return 0, err
+		}
+		return 0, io.EOF
+	}
+	n := copy(p, b.buf[b.start:b.end])
+	b.take(n)
+	return n, nil
 }
 
 // cause returns the error of the stream, nil when it merely ended.
 func (b *blocks) cause() error {
-	if errors.Is(b.err, io.EOF) {
+	if ended(b.err) {
 		return nil
 	}
 	return b.err

@@ -29,11 +29,12 @@ type Decoder struct {
 	fragments fragments
 	// aggregated counts the frames behind the first one of 802.11 aggregates.
 	aggregated uint64
-	slow       bool     // tests: leave nothing to plain
-	verify     bool     // checksums
-	routed     bool     // an IPv6 routing header: the checksum has another destination
-	padded     bool     // the WLAN header is padded to four octets
-	scratch    [40]byte // a fixed header, mended for gopacket
+	dealer     *analyzer.Dealer // nil where all flows are the reader's own
+	slow       bool             // tests: leave nothing to plain
+	verify     bool             // checksums
+	routed     bool             // an IPv6 routing header: the checksum has another destination
+	padded     bool             // the WLAN header is padded to four octets
+	scratch    [40]byte         // a fixed header, mended for gopacket
 	mute       feedback
 }
 
@@ -48,6 +49,28 @@ func (feedback) SetTruncated() {}
 // leaves Number, Time, CapLen, File and Interface alone. Every byte string is
 // survived: p.Skip says what kept a packet from giving a segment.
 func (d *Decoder) Decode(p *analyzer.Packet) {
+	if d.dealer == nil {
+		d.decode(p)
+		return
+	}
+	quick := !d.slow && !d.verify
+	if src, dst, ok := plainEnds(p); ok && quick {
+		if d.dealer.Mine(src, dst) {
+			clearDecoded(p)
+			plain(p)
+			return
+		}
+		p.Foreign, p.HasTCP, p.Skip, p.ICMP.Quotes = true, true, analyzer.NotSkipped, false
+		return
+	}
+	d.decode(p)
+	if p.Skip == analyzer.NotSkipped || p.ICMP.Quotes {
+		p.Foreign = !d.dealer.Mine(analyzer.EndOf(p.Src), analyzer.EndOf(p.Dst))
+	}
+}
+
+// decode is Decode where all flows are the reader's own.
+func (d *Decoder) decode(p *analyzer.Packet) {
 	clearDecoded(p)
 	if d.slow || d.verify || !plain(p) {
 		d.decodeLayers(p)
@@ -65,7 +88,7 @@ func (d *Decoder) decodeLayers(p *analyzer.Packet) {
 // field: to make a whole Packet anew and copy it costs more than to decode one.
 func clearDecoded(p *analyzer.Packet) {
 	p.NetOff, p.IPVersion, p.SegOff, p.SegLen = 0, 0, 0, 0
-	p.HasTCP, p.Tunnelled, p.Fragment, p.Reassembled, p.Overlap = false, false, false, false, false
+	p.HasTCP, p.Tunnelled, p.Fragment, p.Foreign, p.Reassembled, p.Overlap = false, false, false, false, false, false
 	p.Tunnel, p.Captured, p.Skip, p.Sums = 0, nil, analyzer.NotSkipped, 0
 	p.ICMP = analyzer.ICMPError{}
 	p.Src, p.Dst = netip.AddrPort{}, netip.AddrPort{}

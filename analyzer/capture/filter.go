@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/tcpstate/tcpstate/analyzer"
@@ -73,6 +74,14 @@ func (f *Filter) Match(p *analyzer.Packet) (bool, error) {
 		return false, c.err
 	}
 	return c.program.run(p.Frame, p.WireLen), nil
+}
+
+// clone returns a filter for use by another goroutine; nil of nil.
+func (f *Filter) clone() *Filter {
+	if f == nil {
+		return nil
+	}
+	return &Filter{expr: f.expr, programs: maps.Clone(f.programs)}
 }
 
 // String returns the expression.

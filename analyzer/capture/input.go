@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
@@ -31,48 +30,65 @@ const unpackBuffer = 128 << 10
 // is the window of zstd --long, and twice the dictionary of xz -9.
 const maxWindow = 128 << 20
 
-// newRecords finds out what r holds, by its first octets and not by its name,
-// and returns the reader of its records. Compressed data are unpacked once.
-// What the file says of itself goes to said.
-// release, never nil, frees the decompressor.
+// newRecords returns the reader of the records of r, which nobody else reads.
+// What the file says of itself goes to said. release, never nil, frees the
+// decompressor.
 func newRecords(r io.Reader, name string, said *declared) (rec records, release func(), err error) {
-	release = func() {}
-	b := newBlocks(r)
-	packed := ""
-	head := b.view(magicLen)
+	u, err := unpack(r, name)
+	if err != nil {
+		return nil, func() {}, err
+	}
+	rec, err = formatOf(stream{blocks: newBlocks(u.tap), name: name, declared: said}, u.format)
+	return rec, u.tap.leave, err
+}
+
+// unpacking is a stream whose packing, if any, was undone.
+type unpacking struct {
+	tap    *tap
+	format string // "" when it was not packed
+}
+
+// unpack finds out whether r holds packed data, by the first octets and not by
+// its name, and undoes that once. The decompressor is freed when the last tap of
+// the stream leaves.
+func unpack(r io.Reader, name string) (unpacking, error) {
+	raw, t := newShared(r, nil)
+	head := raw.head()
+	b := newBlocks(t)
+	damaged := func(format string, err error) (unpacking, error) {
+		return unpacking{}, &Error{File: name, Offset: NoOffset, Reason: "the " + format + " header is damaged: " + err.Error()}
+	}
+	by := func(z io.Reader, format string, free func()) (unpacking, error) {
+		_, t := newShared(unpacked{z, format}, free)
+		return unpacking{t, format}, nil
+	}
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		packed = "gzip"
 		z, err := gzip.NewReader(bufio.NewReaderSize(b, unpackBuffer))
 		if err != nil {
-			return nil, release, &Error{File: name, Offset: NoOffset, Reason: "the gzip header is damaged: " + err.Error()}
+			return damaged("gzip", err)
 		}
-		b = newBlocks(unpacked{z, packed})
+		return by(z, "gzip", nil)
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		packed = "zstd"
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
-			return nil, release, &Error{File: name, Offset: NoOffset, Reason: "the zstd header is damaged: " + err.Error()}
+			return damaged("zstd", err)
 		}
-		release = z.Close
-		b = newBlocks(unpacked{z, packed})
+		return by(z, "zstd", z.Close)
 	case bytes.HasPrefix(head, []byte{0x04, 0x22, 0x4d, 0x18}):
-		packed = "lz4"
-		b = newBlocks(unpacked{lz4.NewReader(b), packed})
+		return by(lz4.NewReader(b), "lz4", nil)
 	case bytes.HasPrefix(head, []byte("\xfd7zX")):
-		packed = "xz"
 		if n := xzDictionary(b.view(xzHeadLen)); n > maxWindow {
-			return nil, release, &Error{File: name, Offset: NoOffset, Reason: fmt.Sprintf("the xz data need %d octets of memory to unpack (at most %d)", n, maxWindow)}
+			return unpacking{}, &Error{File: name, Offset: NoOffset, Reason: fmt.Sprintf("the xz data need %d octets of memory to unpack (at most %d)", n, maxWindow)}
 		}
 		z, err := xz.NewReader(bufio.NewReaderSize(b, unpackBuffer))
 		if err != nil {
-			return nil, release, &Error{File: name, Offset: NoOffset, Reason: "the xz header is damaged: " + err.Error()}
+			return damaged("xz", err)
 		}
-		b = newBlocks(unpacked{z, packed})
+		return by(z, "xz", nil)
 	}
-	rec, err = formatOf(stream{blocks: b, name: name, declared: said}, packed)
-	return rec, release, err
+	return unpacking{tap: t}, nil
 }
 
 // xzHeadLen is the length of an xz stream's header with the part of the first
@@ -120,21 +136,6 @@ func (u unpacked) Read(b []byte) (n int, err error) {
 		err = fmt.Errorf("the %s data are damaged: %w", u.format, err)
 	}
 	return n, err
-}
-
-// Read hands on what is buffered, then reads the stream, so that a decompressor
-// can take over from the sniffing.
-func (b *blocks) Read(p []byte) (int, error) {
-	v := b.view(1)
-	if len(v) == 0 {
-		if err := b.cause(); err != nil {
-			return 0, err
-		}
-		return 0, io.EOF
-	}
-	n := copy(p, b.buf[b.start:b.end])
-	b.take(n)
-	return n, nil
 }
 
 // formatOf chooses the reader by the magic number.
@@ -208,18 +209,4 @@ func isText(b []byte) bool {
 		b = b[n:]
 	}
 	return true
-}
-
-// openFile opens a file for reading; a directory is refused here, since reading
-// is where the system would.
-func openFile(path string) (*os.File, error) {
-	f, err := os.Open(path)
-	if err == nil {
-		if info, serr := f.Stat(); serr == nil && info.IsDir() {
-			_ = f.Close() // it was opened for reading only
-			return nil, &Error{File: path, Offset: NoOffset, Reason: "is a directory, not a capture file"}
-		}
-		return f, nil
-	}
-	return nil, &Error{File: path, Offset: NoOffset, Reason: openReason(err)}
 }

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -15,13 +16,12 @@ const maxOpen = 64
 
 // input is a file that is being read.
 type input struct {
-	file    uint16 // its index
-	name    string
-	closer  io.Closer // nil for standard input
-	release func()    // of its decompressor
+	file uint16 // its index
+	name string
+	*opened
+	tap     *tap // in the opened file; nil when it could not be opened
 	records records
-	grows   *growing // not nil: it is followed
-	unknown linkSet  // link types that are not decoded, told once each
+	unknown linkSet // link types that are not decoded, told once each
 
 	// Of a file that is merged with others: its next packet.
 	fresh   bool // none of it was read yet
@@ -94,10 +94,13 @@ func (s *Source) firstInTime() *input {
 // advance opens the next file that can be opened; io.EOF when there is none.
 func (s *Source) advance() error {
 	for s.next < len(s.paths) {
-		path := s.paths[s.next]
+		in := &input{file: uint16(s.next), name: s.paths[s.next], fresh: true}
+		in.opened = s.files.open(s.next, in.name, s.following())
 		s.next++
-		in := &input{file: uint16(s.next - 1), name: path, release: func() {}, fresh: true}
-		if err := s.openInput(in); err != nil {
+		if in.name == Stdin {
+			in.name = stdinName
+		}
+		if err := s.start(in); err != nil {
 			if !s.followed(in) {
 				s.report(asError(err, in.name))
 			}
@@ -110,41 +113,26 @@ func (s *Source) advance() error {
 	return io.EOF
 }
 
-// openInput opens one file.
-func (s *Source) openInput(in *input) (err error) {
-	if s.next > 1<<16 {
-		return &Error{File: in.name, Offset: NoOffset, Reason: "more than 65536 files in one run"}
+// following returns the context to whose end the next file is followed, nil
+// when it is not.
+func (s *Source) following() context.Context {
+	if s.next == len(s.paths)-1 {
+		return s.follow
 	}
-	if in.name == Stdin {
-		in.name = stdinName
-		in.records, in.release, err = newRecords(s.stdin, in.name, &s.declared)
-		return err
+	return nil
+}
+
+// start begins to read the records of a file that was opened.
+func (s *Source) start(in *input) (err error) {
+	if in.err != nil {
+		return in.err
 	}
-	f, err := openFile(in.name)
-	if err != nil {
-		return err
+	in.tap = in.stream.join()
+	in.records, err = formatOf(stream{blocks: newBlocks(in.tap), name: in.name, declared: &s.declared}, in.format)
+	if _, ok := in.records.(*pcapng); ok {
+		s.tells = true
 	}
-	in.closer = f
-	r := counter{f, &s.octets}
-	if s.follow != nil && s.next == len(s.paths) {
-		in.grows = &growing{ctx: s.follow, f: f}
-		r.r = in.grows
-	}
-	in.records, in.release, err = newRecords(r, in.name, &s.declared)
 	return err
-}
-
-// counter counts what it reads.
-type counter struct {
-	r io.Reader
-	n *int64
-}
-
-// Read reads from the reader beneath.
-func (c counter) Read(b []byte) (int, error) {
-	n, err := c.r.Read(b)
-	*c.n += int64(n)
-	return n, err
 }
 
 // ended closes a file at its end, which err tells. One that is followed is
@@ -169,11 +157,10 @@ func (s *Source) shut(in *input) {
 	in.close()
 }
 
-// close frees what the file holds.
+// close ends this reading of the file.
 func (in *input) close() {
-	in.release()
-	if in.closer != nil {
-		_ = in.closer.Close() // opened for reading only: nothing can be lost
+	if in.tap != nil {
+		in.tap.leave()
 	}
 }
 

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"github.com/tcpstate/tcpstate/analyzer"
@@ -43,13 +44,50 @@ func plain(p *analyzer.Packet) bool {
 	return true
 }
 
-// plainFour takes an IPv4 header (RFC 791 §3.1) without options that is not
-// of a fragment, and TCP behind it.
-func plainFour(p *analyzer.Packet, h []byte) bool {
+// plainEnds returns the ends of a packet that plain decodes; ok is false for all
+// others.
+func plainEnds(p *analyzer.Packet) (src, dst analyzer.End, ok bool) {
+	f := p.Frame
+	if p.Link != analyzer.LinkEthernet || len(f) < ethernetLen+ipv4Len+tcpLen {
+		return src, dst, false
+	}
+	h := f[ethernetLen:]
+	switch be16(f[12:]) {
+	case plainIPv4Type:
+		if !isPlainFour(h) {
+			return src, dst, false
+		}
+		src, dst = analyzer.EndIPv4(be32(h[12:]), be16(h[ipv4Len:])), analyzer.EndIPv4(be32(h[16:]), be16(h[ipv4Len+2:]))
+		return src, dst, isPlainSegment(h[ipv4Len:], int(be16(h[2:]))-ipv4Len)
+	case plainIPv6Type:
+		if !isPlainSix(h) {
+			return src, dst, false
+		}
+		be64 := binary.BigEndian.Uint64
+		src = analyzer.End{Hi: be64(h[8:]), Lo: be64(h[16:]), Port: be16(h[ipv6Len:])}
+		dst = analyzer.End{Hi: be64(h[24:]), Lo: be64(h[32:]), Port: be16(h[ipv6Len+2:])}
+		return src, dst, isPlainSegment(h[ipv6Len:], int(be16(h[4:])))
+	}
+	return src, dst, false
+}
+
+// isPlainFour reports an IPv4 header (RFC 791 §3.1) without options, before TCP,
+// that is not of a fragment.
+func isPlainFour(h []byte) bool {
 	const fragmented = 0x3fff // more fragments, and the offset
-	total := int(be16(h[2:]))
-	if h[0] != 0x45 || h[9] != plainTCP || be16(h[6:])&fragmented != 0 || total < ipv4Len ||
-		!plainSegment(p, ethernetLen+ipv4Len, total-ipv4Len) {
+	return h[0] == 0x45 && h[9] == plainTCP && be16(h[6:])&fragmented == 0 && be16(h[2:]) >= ipv4Len
+}
+
+// isPlainSegment reports a TCP header (RFC 9293 §3.1) that a segment of the given
+// length on the wire can have.
+func isPlainSegment(b []byte, length int) bool {
+	n := int(b[12]>>4) * 4
+	return n >= tcpLen && n <= length
+}
+
+// plainFour takes a plain IPv4 header and TCP behind it.
+func plainFour(p *analyzer.Packet, h []byte) bool {
+	if !isPlainFour(h) || !plainSegment(p, ethernetLen+ipv4Len, int(be16(h[2:]))-ipv4Len) {
 		return false
 	}
 	p.IPVersion = 4
@@ -59,10 +97,15 @@ func plainFour(p *analyzer.Packet, h []byte) bool {
 	return true
 }
 
-// plainSix takes an IPv6 header (RFC 8200 §3) with TCP right behind it.
+// isPlainSix reports an IPv6 header (RFC 8200 §3) with TCP right behind it, of
+// which the fixed part was captured.
+func isPlainSix(h []byte) bool {
+	return len(h) >= ipv6Len+tcpLen && h[0]>>4 == 6 && h[6] == plainTCP
+}
+
+// plainSix takes a plain IPv6 header and TCP behind it.
 func plainSix(p *analyzer.Packet, h []byte) bool {
-	if len(h) < ipv6Len+tcpLen || h[0]>>4 != 6 || h[6] != plainTCP ||
-		!plainSegment(p, ethernetLen+ipv6Len, int(be16(h[4:]))) {
+	if !isPlainSix(h) || !plainSegment(p, ethernetLen+ipv6Len, int(be16(h[4:]))) {
 		return false
 	}
 	p.IPVersion = 6
@@ -76,10 +119,10 @@ func plainSix(p *analyzer.Packet, h []byte) bool {
 // captured, of a segment of the given length on the wire.
 func plainSegment(p *analyzer.Packet, off, length int) bool {
 	b := p.Frame[off:]
-	n := int(b[12]>>4) * 4
-	if n < tcpLen || n > length {
+	if !isPlainSegment(b, length) {
 		return false
 	}
+	n := int(b[12]>>4) * 4
 	p.NetOff, p.SegOff, p.SegLen, p.HasTCP = ethernetLen, off, length, true
 	s := &p.Segment
 	s.Seq, s.Ack = statemachine.Seq(be32(b[4:])), statemachine.Seq(be32(b[8:]))

@@ -37,7 +37,7 @@ type Source struct {
 	paths   []string
 	follow  context.Context // not nil: wait for more at the end of the last file
 	merge   bool            // by the times of the packets
-	stdin   io.Reader
+	files   *files
 	decoder Decoder
 
 	next    int               // index of the file to open next
@@ -45,10 +45,10 @@ type Source struct {
 	current *input            // the one that gave the last packet, nil when it has ended
 	newest  statemachine.Time // of the first packet of the file that was opened last
 
-	octets  int64   // of the files, read so far
 	filter  *Filter // nil takes every packet
 	packets uint64
 	dropped uint64 // by the files that are done
+	tells   bool   // one of the files so far may tell of drops
 	declared
 	errs []*Error
 	more int // errors beyond maxErrors
@@ -75,7 +75,29 @@ func Open(path string) (*Source, error) {
 // are left out and reported by Errors. Paths beyond the 65,536th cannot be
 // numbered and are reported likewise.
 func OpenAll(paths []string, stdin io.Reader) *Source {
-	return &Source{paths: slices.Clone(paths), stdin: stdin}
+	return &Source{paths: slices.Clone(paths), files: newFiles(stdin)}
+}
+
+// Split returns n sources, s itself among them, that give the same packets side
+// by side, each with its share of the connections; see analyzer.SplitSource. The
+// files are read once for all. What is set up by other methods is to be set up
+// before. It returns s alone after the first packet and for a source that
+// follows.
+func (s *Source) Split(n int) []analyzer.Source {
+	if s.packets > 0 || s.follow != nil || n < 2 || !s.files.admit(n-1, s.open) {
+		return []analyzer.Source{s}
+	}
+	parts := make([]analyzer.Source, n)
+	for i := range parts {
+		part := s
+		if i > 0 {
+			part = &Source{paths: s.paths, files: s.files, merge: s.merge, newest: s.newest, filter: s.filter.clone()}
+			part.decoder.verify = s.decoder.verify
+		}
+		part.decoder.dealer = analyzer.NewDealer(i, n)
+		parts[i] = part
+	}
+	return parts
 }
 
 // Rereadable reports whether every path is a regular file, so that the same
@@ -107,6 +129,9 @@ func (s *Source) Next(p *analyzer.Packet) error {
 		}
 	}
 	p.Number, p.File = s.packets, s.current.file
+	if s.tells {
+		p.Drops = s.drops()
+	}
 	if !decodes(p.Link) && s.current.unknown.add(p.Link) {
 		s.report(&Error{File: s.current.name, Offset: NoOffset, Reason: linkReason(p.Link)})
 	}
@@ -150,7 +175,7 @@ func (s *Source) takes(p *analyzer.Packet) bool {
 
 // Octets returns how much of the files was read, packed as they are; standard
 // input does not count.
-func (s *Source) Octets() int64 { return s.octets }
+func (s *Source) Octets() int64 { return s.files.octets.Load() }
 
 // report keeps an error.
 func (s *Source) report(e *Error) {
@@ -166,6 +191,7 @@ func (s *Source) Close() error {
 	for len(s.open) > 0 {
 		s.shut(s.open[0])
 	}
+	s.files.leave(s.next)
 	s.next = len(s.paths)
 	return nil
 }
@@ -181,9 +207,6 @@ func (s *Source) drops() uint64 {
 	}
 	return n
 }
-
-// Dropped returns how many packets the captures told so far that they lost.
-func (s *Source) Dropped() uint64 { return s.drops() }
 
 // InterfaceName returns the name that the capture gives to the interface of the
 // packet that Next returned last, at most 256 octets of whatever the file holds;

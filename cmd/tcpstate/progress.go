@@ -124,6 +124,14 @@ func (f *followed) Next(p *analyzer.Packet) error {
 	return f.Source.Next(p)
 }
 
+// Split returns sources that read the files side by side, of which this one moves
+// the bar.
+func (f *followed) Split(n int) []analyzer.Source {
+	parts := f.Source.Split(n)
+	parts[0] = f
+	return parts
+}
+
 // Close ends the pass.
 func (f *followed) Close() error {
 	f.p.done += f.Octets()

@@ -1,0 +1,87 @@
+package analyzer
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+)
+
+// splitting is a source of which every part is made anew.
+type splitting struct {
+	Source
+	again  func() Source
+	dealer *Dealer
+}
+
+func newSplitting(again func() Source) *splitting { return &splitting{Source: again(), again: again} }
+
+func (s *splitting) Split(n int) []Source {
+	parts := []Source{s}
+	s.dealer = NewDealer(0, n)
+	for i := 1; i < n; i++ {
+		parts = append(parts, &splitting{Source: s.again(), dealer: NewDealer(i, n)})
+	}
+	return parts
+}
+
+func (s *splitting) Next(p *Packet) error {
+	err := s.Source.Next(p)
+	if err == nil && s.dealer != nil && (p.Skip == NotSkipped || p.ICMP.Quotes) {
+		p.Foreign = !s.dealer.Mine(EndOf(p.Src), EndOf(p.Dst))
+	}
+	return err
+}
+
+// Each packet is one dealer's, both directions of a flow go to the same, and
+// flows of the same length are shared out evenly.
+func TestDealer(t *testing.T) {
+	const flows, packets = 64, 100
+	for n := 1; n <= maxWorkers; n++ {
+		var dealers []*Dealer
+		for me := range n {
+			dealers = append(dealers, NewDealer(me, n))
+		}
+		owner, count := map[int]int{}, make([]int, n)
+		for i := range flows * packets {
+			flow := i % flows
+			a := netip.MustParseAddrPort(fmt.Sprintf("10.0.0.%d:%d", 1+flow%8, 1024+flow))
+			b := netip.MustParseAddrPort("10.9.9.9:80")
+			if flow%2 == 1 {
+				a = netip.MustParseAddrPort(fmt.Sprintf("[2001:db8::%d]:%d", 1+flow%8, 1024+flow))
+				b = netip.MustParseAddrPort("[2001:db8::ff]:80")
+			}
+			if i/flows%2 == 1 {
+				a, b = b, a
+			}
+			who := -1
+			for me, d := range dealers {
+				if d.Mine(EndOf(a), EndOf(b)) {
+					if who >= 0 {
+						t.Fatalf("%d dealers: packet %d is of two", n, i)
+					}
+					who = me
+				}
+			}
+			if who < 0 {
+				t.Fatalf("%d dealers: packet %d is nobody's", n, i)
+			}
+			if before, ok := owner[flow]; ok && before != who {
+				t.Fatalf("%d dealers: flow %d went from %d to %d", n, flow, before, who)
+			}
+			owner[flow] = who
+			count[who]++
+		}
+		for me, c := range count {
+			if fair := flows * packets / n; c < fair*3/4 || c > fair*5/4 {
+				t.Errorf("%d dealers: %d got %d packets, a fair share is %d", n, me, c, fair)
+			}
+		}
+	}
+}
+
+// An IPv4 address is the same end however it was read.
+func TestEndIPv4(t *testing.T) {
+	if got, want := EndIPv4(0x0a000001, 80), EndOf(netip.MustParseAddrPort("10.0.0.1:80")); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
