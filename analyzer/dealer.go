@@ -31,31 +31,35 @@ const dealtBits = 12
 // NewDealer returns the dealer of reader me of n, from 0 on.
 func NewDealer(me, n int) *Dealer { return &Dealer{me: uint8(me), n: uint8(n)} }
 
-// End is one end of a flow as it stands in a header: the 16 octets of its
-// address as two numbers, an IPv4 address as IPv4-mapped IPv6 (RFC 4291
-// §2.5.5.2), and its port.
-type End struct {
-	Hi, Lo uint64
-	Port   uint16
+// FlowSum is a hash of a flow's two ends that is the same in both directions,
+// made of their sums.
+type FlowSum uint64
+
+// SumOf returns the sum of the flow between two ends.
+func SumOf(a, b netip.AddrPort) FlowSum {
+	x, y := addressOf(a.Addr()), addressOf(b.Addr())
+	return SumIPv6(x.hi, x.lo, y.hi, y.lo, a.Port(), b.Port())
 }
 
-// EndOf returns a as an End.
-func EndOf(a netip.AddrPort) End {
-	w := addressOf(a.Addr())
-	return End{w.hi, w.lo, a.Port()}
+// SumIPv4 is SumOf for IPv4 addresses as they stand in a header, as numbers.
+func SumIPv4(a, b uint32, portA, portB uint16) FlowSum {
+	return SumIPv6(0, mapped|uint64(a), 0, mapped|uint64(b), portA, portB)
 }
 
-// EndIPv4 returns the End with an IPv4 address, which is given as a number.
-func EndIPv4(address uint32, port uint16) End { return End{0, mapped | uint64(address), port} }
+// SumIPv6 is SumOf for IPv6 addresses as they stand in a header, as two numbers
+// each.
+func SumIPv6(hiA, loA, hiB, loB uint64, portA, portB uint16) FlowSum {
+	return FlowSum(loA + loB ^ (hiA+hiB)*mixer ^ (uint64(portA)+uint64(portB))<<40)
+}
 
-// Mine deals a packet of the flow between two ends and reports whether it is the
-// reader's own. It must be asked once for each segment and each ICMP error, in
-// the order of the packets.
-func (d *Dealer) Mine(a, b End) bool {
-	const odd = 0x9e3779b97f4a7c15
-	// Sums are the same in both directions.
-	words := a.Lo + b.Lo ^ (a.Hi+b.Hi)*odd ^ (uint64(a.Port)+uint64(b.Port))<<40
-	of := &d.of[words*odd>>(64-dealtBits)]
+// mixer is 2^64 divided by the golden ratio, which spreads numbers well.
+const mixer = 0x9e3779b97f4a7c15
+
+// Mine deals a packet of a flow and reports whether it is the reader's own. It
+// must be asked once for each segment and each ICMP error, in the order of the
+// packets.
+func (d *Dealer) Mine(flow FlowSum) bool {
+	of := &d.of[uint64(flow*mixer)>>(64-dealtBits)]
 	if *of == 0 {
 		least := uint8(0)
 		for i := range d.n {

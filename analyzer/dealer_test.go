@@ -27,7 +27,7 @@ func (s *splitting) Split(n int) []Source {
 func (s *splitting) Next(p *Packet) error {
 	err := s.Source.Next(p)
 	if err == nil && s.dealer != nil && (p.Skip == NotSkipped || p.ICMP.Quotes) {
-		p.Foreign = !s.dealer.Mine(EndOf(p.Src), EndOf(p.Dst))
+		p.Foreign = !s.dealer.Mine(SumOf(p.Src, p.Dst))
 	}
 	return err
 }
@@ -55,7 +55,7 @@ func TestDealer(t *testing.T) {
 			}
 			who := -1
 			for me, d := range dealers {
-				if d.Mine(EndOf(a), EndOf(b)) {
+				if d.Mine(SumOf(a, b)) {
 					if who >= 0 {
 						t.Fatalf("%d dealers: packet %d is of two", n, i)
 					}
@@ -79,9 +79,14 @@ func TestDealer(t *testing.T) {
 	}
 }
 
-// An IPv4 address is the same end however it was read.
-func TestEndIPv4(t *testing.T) {
-	if got, want := EndIPv4(0x0a000001, 80), EndOf(netip.MustParseAddrPort("10.0.0.1:80")); got != want {
-		t.Errorf("%v, want %v", got, want)
+// A flow has the same sum however its ends were read.
+func TestFlowSum(t *testing.T) {
+	a, b := netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("10.0.0.2:1024")
+	if SumIPv4(0x0a000001, 0x0a000002, 80, 1024) != SumOf(a, b) || SumOf(a, b) != SumOf(b, a) {
+		t.Error("IPv4")
+	}
+	a, b = netip.MustParseAddrPort("[1:2:3:4:5:6:7:8]:80"), netip.MustParseAddrPort("[::9]:1024")
+	if SumIPv6(0x1000200030004, 0x5000600070008, 0, 9, 80, 1024) != SumOf(a, b) || SumOf(a, b) != SumOf(b, a) {
+		t.Error("IPv6")
 	}
 }

@@ -108,7 +108,8 @@ type reader struct {
 	src     Source
 	capture Capture
 	broken  error   // what ended the input early
-	into    *Packet // where the next packet goes; whoever takes one may move it
+	into    *Packet // where the next packet goes
+	asked   uint64  // times that the source was asked
 	// tick is called, by a one-pass run, when a live source has no packet.
 	tick func(now statemachine.Time) error
 }
@@ -116,29 +117,39 @@ type reader struct {
 // each calls fn for every packet. It returns the error of fn or of ctx; an
 // error of the source is kept in broken.
 func (r *reader) each(ctx context.Context, fn func(*Packet) error) error {
-	if r.into == nil {
-		r.into = new(Packet)
-	}
-	for n := uint64(0); ; n++ {
-		if n%ctxEvery == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		p := r.into
-		if err := r.src.Next(p); err != nil {
-			if errors.Is(err, ErrTick) {
-				if err := r.ticked(p.Time); err != nil {
-					return err
-				}
-				continue
-			}
-			if !errors.Is(err, io.EOF) {
-				r.broken = err
-			}
-			return nil
+	r.into = new(Packet)
+	for {
+		p, err := r.next(ctx)
+		if p == nil {
+			return err
 		}
 		r.count(p)
 		if err := fn(p); err != nil {
 			return err
+		}
+	}
+}
+
+// next returns the next packet, in the place that into names. It is nil at the
+// end of the input, and with the error of ctx.
+func (r *reader) next(ctx context.Context) (*Packet, error) {
+	for {
+		if r.asked%ctxEvery == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		r.asked++
+		err := r.src.Next(r.into)
+		if err == nil {
+			return r.into, nil
+		}
+		if !errors.Is(err, ErrTick) {
+			if !errors.Is(err, io.EOF) {
+				r.broken = err
+			}
+			return nil, nil
+		}
+		if err := r.ticked(r.into.Time); err != nil {
+			return nil, err
 		}
 	}
 }

@@ -117,33 +117,49 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 	if i == 0 {
 		t.makeRoom()
 		i = t.table.insert(&it.key, it.hash)
-		f := t.table.flows.at(i)
-		f.id = i
-		t.open(f, at, fromLow, seg)
-	} else {
-		t.follow(t.table.flows.at(i), at, fromLow, seg)
 	}
 	f := t.table.flows.at(i)
+	since, flowed := f.last.Time, false
+	switch {
+	case f.list == noList:
+		f.id = i
+		t.open(f, at, fromLow, seg)
+	case f.held == 0 && t.machine.Flow(t.conns.at(f.conn), at, f.side(fromLow), seg):
+		flowed = true
+	default:
+		t.follow(f, at, fromLow, seg)
+	}
 	side := f.side(fromLow)
 	if backwards {
 		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.ClockBackwards})
 	}
-	if f.alone() {
+	switch {
+	case flowed:
+		t.flowed(f, at, side, seg)
+	case f.alone():
 		f.last = at
 		t.preview(f, at, side, seg)
-	} else {
-		since, r := f.last.Time, &t.reading
+	default:
+		since = f.last.Time // of a connection that may be a new one
 		t.feed(f, at, side, seg)
-		if t.live && r.Marks&(statemachine.GapBefore|statemachine.ACKsUnseen) != 0 {
-			t.gap(i, f, since, at, side)
-		}
-		if !t.live && r.Marks&(statemachine.GapBefore|statemachine.ACKsUnseen) != 0 {
-			t.lack(f, at, side)
-		}
+	}
+	if t.reading.Marks&(statemachine.GapBefore|statemachine.ACKsUnseen) != 0 && !f.alone() {
+		t.missing(i, f, since, at, side)
 	}
 	t.judgeShape(f, it, side)
-	t.file(i, f)
+	if !flowed || f.list != openList || t.limited {
+		t.file(i, f)
+	}
 	return f, side
+}
+
+// missing notes that packets before this one were not captured.
+func (t *tracker) missing(i uint32, f *flow, since statemachine.Time, at statemachine.Moment, side statemachine.Side) {
+	if t.live {
+		t.gap(i, f, since, at, side)
+	} else {
+		t.lack(f, at, side)
+	}
 }
 
 // tick moves the tracker's clock to a packet, of whatever four-tuple, and ends
@@ -290,14 +306,31 @@ func (t *tracker) number(f *flow, at statemachine.Moment) {
 
 // feed gives the segment to the flow's connection and takes what it settles.
 func (t *tracker) feed(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
+	t.count(f, at, side, seg)
+	t.machine.Observe(t.conns.at(f.conn), at, side, seg)
+	t.drain(f)
+	t.read(f, at, side, seg)
+}
+
+// flowed is feed for a segment that the machine has already, and that settled
+// nothing.
+func (t *tracker) flowed(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
+	t.count(f, at, side, seg)
+	t.read(f, at, side, seg)
+}
+
+// count notes a segment before the machine has it.
+func (t *tracker) count(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
 	f.last = at
 	f.packets[side]++
 	if seg.Flags&(statemachine.SYN|statemachine.FIN|statemachine.RST|statemachine.ACK) != statemachine.ACK ||
 		f.facts.did[side]&ackedOn == 0 || f.facts.is&seenOrdinary == 0 {
 		t.feedFacts(f, at, side, seg)
 	}
-	t.machine.Observe(t.conns.at(f.conn), at, side, seg)
-	t.drain(f)
+}
+
+// read takes what the sequence analysis says of a segment.
+func (t *tracker) read(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
 	r := &t.reading
 	t.analyses.at(f.analysis).ReadInto(at, side, seg, r)
 	if r.Class == statemachine.DuplicateFrame {

@@ -167,9 +167,7 @@ var errLeft = errors.New("the run was stopped")
 // work reads the input to its end, then ends all connections.
 func (w *worker) work(ctx context.Context) {
 	defer close(w.out)
-	w.reader.into = w.batch.free()
-	w.err = w.reader.each(ctx, w.see)
-	w.follow()
+	w.err = w.read(ctx)
 	w.reader.close()
 	if w.err != nil || !w.hand(w.out) {
 		return
@@ -188,26 +186,40 @@ func (w *worker) work(ctx context.Context) {
 	w.hand(w.rest)
 }
 
+// read takes all packets.
+func (w *worker) read(ctx context.Context) error {
+	for {
+		w.reader.into = w.batch.free()
+		p, err := w.reader.next(ctx)
+		if p == nil {
+			w.follow()
+			return err
+		}
+		if w.index == 0 {
+			w.reader.count(p)
+		}
+		w.see(p)
+		if w.seen++; w.seen == sayingPackets {
+			w.seen = 0
+			w.follow()
+			if !w.hand(w.out) {
+				return errLeft
+			}
+		}
+	}
+}
+
 // see takes a packet.
-func (w *worker) see(p *Packet) error {
+func (w *worker) see(p *Packet) {
 	if p.Skip == NotSkipped || p.ICMP.Quotes {
-		w.batch.add(p, w.tracker.table.seed)
-		if w.batch.full() {
+		if w.batch.add(p, w.tracker.table.seed); w.batch.full() {
 			w.follow()
 		}
-		w.reader.into = w.batch.free()
-	} else if e, ok := strayOf(p); ok && w.index == 0 {
+		return
+	}
+	if e, ok := strayOf(p); ok && w.index == 0 {
 		w.now.strays = append(w.now.strays, e)
 	}
-	if w.seen++; w.seen == sayingPackets {
-		w.seen = 0
-		w.follow()
-		w.reader.into = w.batch.free()
-		if !w.hand(w.out) {
-			return errLeft
-		}
-	}
-	return nil
 }
 
 // follow takes the packets of the batch to their connections.

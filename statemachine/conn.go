@@ -130,21 +130,37 @@ func (c *Conn) Closing() bool {
 // Analysis.Lacks.
 func (c *Conn) Lacks() { c.flags |= lacksSome }
 
+// Flow is Observe for a segment that can settle nothing and belongs to c without
+// a doubt: it acknowledges what was sent, and data flow. For any other it does
+// nothing and returns false. Neither Advance nor Judge is needed before it where
+// no SYN is held.
+func (m *Machine) Flow(c *Conn, at Moment, side Side, seg *Segment) bool {
+	if x := &c.ends[side]; m.slow || !x.state.steady() || !c.ordinary(side, seg) {
+		return false
+	}
+	c.last = at
+	c.flow(at, side, seg)
+	return true
+}
+
+// ordinary reports a segment that acknowledges nothing but what was sent, while
+// nothing is open.
+func (c *Conn) ordinary(side Side, seg *Segment) bool {
+	y := &c.ends[side.Peer()]
+	return len(c.log) == 0 && seg.Flags&(SYN|FIN|RST|ACK) == ACK && y.state.quiet() && (!y.is(hasNxt) || seg.Ack.LessEq(y.nxt))
+}
+
 // Observe feeds the next captured segment of c, sent by side. Steps and
 // Findings then hold what it settled.
 func (m *Machine) Observe(c *Conn, at Moment, side Side, seg *Segment) {
 	m.begin()
+	if m.Flow(c, at, side, seg) {
+		return
+	}
 	c.last = at
-	x, y := &c.ends[side], &c.ends[side.Peer()]
-	if len(c.log) == 0 && seg.Flags&(SYN|FIN|RST|ACK) == ACK && y.state.quiet() && (!y.is(hasNxt) || seg.Ack.LessEq(y.nxt)) {
-		if x.state.steady() && !m.slow {
-			c.flow(at, side, seg)
-			return
-		}
-		if x.state == Unknown && c.flags&sawRST == 0 {
-			m.firstSight(c, at, side, seg)
-			return
-		}
+	if c.ends[side].state == Unknown && c.flags&sawRST == 0 && c.ordinary(side, seg) {
+		m.firstSight(c, at, side, seg)
+		return
 	}
 	e := m.room(c)
 	c.enter(e, at, side, seg)

@@ -53,20 +53,18 @@ func (d *Decoder) Decode(p *analyzer.Packet) {
 		d.decode(p)
 		return
 	}
-	quick := !d.slow && !d.verify
-	if src, dst, ok := plainEnds(p); ok && quick {
-		if d.dealer.Mine(src, dst) {
-			clearDecoded(p)
-			plain(p)
-			return
-		}
-		p.Foreign, p.HasTCP, p.Skip, p.ICMP.Quotes = true, true, analyzer.NotSkipped, false
+	sum, ok := plainFlow(p)
+	if !ok || d.slow || d.verify {
+		d.decode(p)
+		p.Foreign = (p.Skip == analyzer.NotSkipped || p.ICMP.Quotes) && !d.dealer.Mine(analyzer.SumOf(p.Src, p.Dst))
 		return
 	}
-	d.decode(p)
-	if p.Skip == analyzer.NotSkipped || p.ICMP.Quotes {
-		p.Foreign = !d.dealer.Mine(analyzer.EndOf(p.Src), analyzer.EndOf(p.Dst))
+	if d.dealer.Mine(sum) {
+		clearDecoded(p)
+		plain(p)
+		return
 	}
+	p.Foreign, p.HasTCP, p.Skip, p.ICMP.Quotes = true, true, analyzer.NotSkipped, false
 }
 
 // decode is Decode where all flows are the reader's own.

@@ -224,7 +224,7 @@ func TestDecoderForgets(t *testing.T) {
 func TestClearDecodedClearsAll(t *testing.T) {
 	keeps := map[string]bool{
 		"Number": true, "Time": true, "CapLen": true, "WireLen": true, "File": true, "Interface": true, "Link": true, "Frame": true,
-		"Comment": true,
+		"Comment": true, "Drops": true,
 	}
 	p := analyzer.Packet{
 		Src: netip.MustParseAddrPort("192.0.2.1:80"), Dst: netip.MustParseAddrPort("192.0.2.2:80"),

@@ -34,6 +34,7 @@ type pcap struct {
 	bound     uint32
 	lenFirst  bool // the wire length stands before the captured length
 	mayBeSwap bool // either may stand first: the captured one is the smaller
+	usual     bool // the record headers have the form that nearly all files have
 }
 
 // pcapOrder returns the byte order in which a file starts with one of pcap's
@@ -69,6 +70,7 @@ func newPcap(s stream) (records, error) {
 	}
 	// Before 2.3 the lengths stood in the other order; 2.3 was written both ways.
 	r.lenFirst, r.mayBeSwap = minor < 3, minor == 3
+	r.usual = s.order == binary.LittleEndian && r.headerLen == pcapRecordHeader && !r.lenFirst && !r.mayBeSwap
 	r.bound = min(max(s.order.Uint32(h[16:]), minRecordBound), maxRecordBound)
 	r.link = analyzer.LinkType(s.order.Uint32(h[20:]) & linkTypeMask)
 	s.declared.links.add(r.link)
@@ -79,17 +81,26 @@ func newPcap(s stream) (records, error) {
 
 // next reads the next record.
 func (r *pcap) next(p *analyzer.Packet) error {
+	if b := r.buf[r.start:r.end]; r.usual && len(b) >= pcapRecordHeader {
+		captured := binary.LittleEndian.Uint32(b[8:])
+		if n := pcapRecordHeader + int(captured); captured <= r.bound && n <= len(b) {
+			r.give(p, binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), captured, binary.LittleEndian.Uint32(b[12:]))
+			p.Frame = b[pcapRecordHeader:n:n]
+			r.take(n)
+			return nil
+		}
+	}
+	return r.nextOfAny(p)
+}
+
+// nextOfAny is next for any form of header, and for records of which not all is
+// at hand.
+func (r *pcap) nextOfAny(p *analyzer.Packet) error {
 	h, err := r.header("the record header", r.headerLen)
 	if err != nil {
 		return err
 	}
-	var second, fraction, captured, wire uint32
-	if r.order == binary.LittleEndian {
-		second, fraction = binary.LittleEndian.Uint32(h), binary.LittleEndian.Uint32(h[4:])
-		captured, wire = binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:])
-	} else {
-		second, fraction, captured, wire = be32(h), be32(h[4:]), be32(h[8:]), be32(h[12:])
-	}
+	second, fraction, captured, wire := r.order.Uint32(h), r.order.Uint32(h[4:]), r.order.Uint32(h[8:]), r.order.Uint32(h[12:])
 	if r.lenFirst || r.mayBeSwap && captured > wire {
 		captured, wire = wire, captured
 	}
@@ -105,13 +116,18 @@ func (r *pcap) next(p *analyzer.Packet) error {
 		return r.damage(r.off, "the record is cut short (the header promises %s, %d are left)",
 			octets(int(captured)), len(b)-r.headerLen)
 	}
+	r.give(p, second, fraction, captured, wire)
+	p.Frame = b[r.headerLen:n:n]
 	r.take(n)
+	return nil
+}
+
+// give fills in what the header of a record tells.
+func (r *pcap) give(p *analyzer.Packet, second, fraction, captured, wire uint32) {
 	r.packets++
 	p.Time = statemachine.Time(int64(second)*1e9 + int64(fraction)*r.fraction)
 	p.CapLen, p.WireLen = captured, wire
 	p.Interface, p.Link, p.Comment = 0, r.link, nil
-	p.Frame = b[r.headerLen:n:n]
-	return nil
 }
 
 // drops returns 0: pcap files do not tell.

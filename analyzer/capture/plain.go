@@ -44,31 +44,28 @@ func plain(p *analyzer.Packet) bool {
 	return true
 }
 
-// plainEnds returns the ends of a packet that plain decodes; ok is false for all
-// others.
-func plainEnds(p *analyzer.Packet) (src, dst analyzer.End, ok bool) {
+// plainFlow returns the sum of the flow of a packet that plain decodes; ok is
+// false for all others.
+func plainFlow(p *analyzer.Packet) (sum analyzer.FlowSum, ok bool) {
 	f := p.Frame
 	if p.Link != analyzer.LinkEthernet || len(f) < ethernetLen+ipv4Len+tcpLen {
-		return src, dst, false
+		return 0, false
 	}
 	h := f[ethernetLen:]
 	switch be16(f[12:]) {
 	case plainIPv4Type:
-		if !isPlainFour(h) {
-			return src, dst, false
+		if !isPlainFour(h) || !isPlainSegment(h[ipv4Len:], int(be16(h[2:]))-ipv4Len) {
+			return 0, false
 		}
-		src, dst = analyzer.EndIPv4(be32(h[12:]), be16(h[ipv4Len:])), analyzer.EndIPv4(be32(h[16:]), be16(h[ipv4Len+2:]))
-		return src, dst, isPlainSegment(h[ipv4Len:], int(be16(h[2:]))-ipv4Len)
+		return analyzer.SumIPv4(be32(h[12:]), be32(h[16:]), be16(h[ipv4Len:]), be16(h[ipv4Len+2:])), true
 	case plainIPv6Type:
-		if !isPlainSix(h) {
-			return src, dst, false
+		if !isPlainSix(h) || !isPlainSegment(h[ipv6Len:], int(be16(h[4:]))) {
+			return 0, false
 		}
 		be64 := binary.BigEndian.Uint64
-		src = analyzer.End{Hi: be64(h[8:]), Lo: be64(h[16:]), Port: be16(h[ipv6Len:])}
-		dst = analyzer.End{Hi: be64(h[24:]), Lo: be64(h[32:]), Port: be16(h[ipv6Len+2:])}
-		return src, dst, isPlainSegment(h[ipv6Len:], int(be16(h[4:])))
+		return analyzer.SumIPv6(be64(h[8:]), be64(h[16:]), be64(h[24:]), be64(h[32:]), be16(h[ipv6Len:]), be16(h[ipv6Len+2:])), true
 	}
-	return src, dst, false
+	return 0, false
 }
 
 // isPlainFour reports an IPv4 header (RFC 791 §3.1) without options, before TCP,

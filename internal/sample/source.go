@@ -15,8 +15,15 @@ type source struct {
 	drops uint64
 }
 
-// Dropped returns the losses.
-func (s *source) Dropped() uint64 { return s.drops }
+// Next reads the next packet, and tells the losses with it.
+func (s *source) Next(p *analyzer.Packet) error {
+	err := s.Source.Next(p)
+	p.Drops = s.drops
+	return err
+}
+
+// Split returns the source alone: the others would not tell of the losses.
+func (s *source) Split(int) []analyzer.Source { return []analyzer.Source{s} }
 
 // Opener builds the capture of the text and returns what analyzer.Run opens.
 // Checksums are verified.
