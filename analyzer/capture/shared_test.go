@@ -71,7 +71,7 @@ func TestSharedStream(t *testing.T) {
 func TestBlocksAcrossPieces(t *testing.T) {
 	octets := make([]byte, 10_000)
 	for i := range octets {
-		octets[i] = byte(i >> 8 ^ i)
+		octets[i] = byte(i>>8 ^ i)
 	}
 	for seed := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, 1))
