@@ -2,6 +2,7 @@ package figure
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/tcpstate/tcpstate/statemachine"
 )
@@ -111,19 +112,12 @@ func (m *mermaid) note(over []byte, text string) {
 	m.b = append(append(append(m.b, ": "...), text...), '\n')
 }
 
-// plainMermaid returns a sentence without what Mermaid takes for its own: a
-// number sign begins an entity, a semicolon ends a line.
+// noteWidth is how many octets fit a line of a note.
+const noteWidth = 40
+
+// plainMermaid returns a sentence in lines for a note, without what Mermaid
+// takes for its own: a number sign begins an entity, a semicolon ends a line.
 func plainMermaid(s string) string {
-	b := make([]byte, 0, len(s))
-	for i := range len(s) {
-		switch s[i] {
-		case '#':
-			b = append(b, "packet "...)
-		case ';':
-			b = append(b, ',')
-		default:
-			b = append(b, s[i])
-		}
-	}
-	return string(b)
+	s = strings.NewReplacer("#", "packet ", ";", ",").Replace(s)
+	return strings.Join(lines(s, noteWidth), "<br/>")
 }

@@ -23,6 +23,8 @@ const (
 	svgLostAt  = 0.82 // where on its way a lost segment ends
 	svgCross   = 5
 	svgCharPix = 6.7 // width of a character of the label's font
+	svgVerdict = 138 // characters that fit a line of the verdict
+	svgLine    = 15  // from one such line to the next
 )
 
 // Ladders gathers ladder diagrams for one SVG file. The zero value is empty.
@@ -85,10 +87,11 @@ func (d *ladder) draw() {
 		d.row(&d.rows[i], d.y(i))
 	}
 	d.b = append(d.b, d.labels...)
-	if d.talk.Verdict != "" {
-		d.text(svgMargin, last+18, "faint", d.talk.Verdict)
-	}
 	d.bottom = last + svgFoot
+	for i, line := range lines(d.talk.Verdict, svgVerdict) {
+		d.text(svgMargin, last+18+i*svgLine, "faint", line)
+		d.bottom += min(i, 1) * svgLine
+	}
 }
 
 // y returns the height of row i.
