@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +28,7 @@ func newManCommand() *cobra.Command {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return &exitError{code: exitInput, lines: []string{"cannot write " + plainPathError(err)}}
 			}
+			keepTables(c.Root())
 			if err := doc.GenManTree(c.Root(), manHeader(), args[0]); err != nil {
 				return &exitError{code: exitInput, lines: []string{"cannot write " + plainPathError(err)}}
 			}
@@ -34,10 +37,35 @@ func newManCommand() *cobra.Command {
 	}
 }
 
-// manHeader names the version and, where the build knows it, the day of the
-// commit, so that the same build writes the same pages.
+// keepTables marks the indented lines of all descriptions as what must not be
+// filled: the generator takes descriptions for Markdown.
+func keepTables(c *cobra.Command) {
+	var b strings.Builder
+	table := false
+	for line := range strings.SplitSeq(c.Long, "\n") {
+		if indented := strings.HasPrefix(line, "  "); indented != table {
+			table = indented
+			b.WriteByte('\n')
+		}
+		if table {
+			b.WriteString("  ")
+		}
+		b.WriteString(line + "\n")
+	}
+	c.Long = b.String()
+	for _, sub := range c.Commands() {
+		keepTables(sub)
+	}
+}
+
+// manHeader names the version and the day of SOURCE_DATE_EPOCH or, where the
+// build knows it, of the commit, so that the same build writes the same pages.
 func manHeader() *doc.GenManHeader {
-	day := time.Unix(0, 0).UTC()
+	seconds, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64)
+	day := time.Unix(seconds, 0).UTC()
+	if err == nil {
+		return manHeaderOf(day)
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
 			if at, err := time.Parse(time.RFC3339, setting.Value); setting.Key == "vcs.time" && err == nil {
@@ -45,5 +73,9 @@ func manHeader() *doc.GenManHeader {
 			}
 		}
 	}
+	return manHeaderOf(day)
+}
+
+func manHeaderOf(day time.Time) *doc.GenManHeader {
 	return &doc.GenManHeader{Title: "TCPSTATE", Section: "1", Source: "tcpstate " + buildVersion(), Manual: "tcpstate", Date: &day}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -23,16 +24,18 @@ func newVersionCommand(s *streams) *cobra.Command {
 	}
 }
 
-// buildVersion returns the module's version, with the commit where it is known.
+// release is the version of a release. Only the linker writes it: the build's own
+// information lacks it where the sources are no clone of the repository.
+var release string
+
+// buildVersion returns the release or the module's version, with the commit
+// where it is known.
 func buildVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "(unknown version)"
 	}
-	version := info.Main.Version
-	if version == "" {
-		version = "(devel)"
-	}
+	version := cmp.Or(release, info.Main.Version, "(devel)")
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {
 			version += " commit " + setting.Value[:min(12, len(setting.Value))]
