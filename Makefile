@@ -19,7 +19,7 @@ LIVE_SOURCE := $(wildcard analyzer/capture/live_libpcap.go)
 SETUP       := . internal/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz page test-page lab truth tshark-report clean
+.PHONY: help build demo test check vet lint race golden bench bench-peers bench-growth fuzz page test-page release-dry lab truth tshark-report clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ page: ## builds the program of the HTML report (node and npm)
 
 test-page: ## tests the HTML report in Chromium (node, npm, chromium); PAGE_LARGE=0 leaves out 200,000 connections
 	@$(SETUP) && need_go && test_page
+
+release-dry: ## builds the release for this system with goreleaser, fetched where missing, and inspects it; SYSTEMS=all for every one
+	@GO="$(GO)" internal/release.sh dry $(SYSTEMS)
 
 lab: ## records the captures of testdata/pcaps anew (root, network namespaces)
 	@$(SETUP) && need_go && "$$GO" run ./lab -o $(LABDIR) -pcaps testdata/pcaps
