@@ -407,7 +407,7 @@ func (a *Analysis) denies(side Side, seg *Segment, rel int64) bool {
 		if h.from == h.to || h.side != side || h.know&holeACK == 0 || h.to != x.nxt() || h.from != seg.Seq {
 			continue
 		}
-		h.from = h.to
+		h.from, h.know = h.to, 0
 		x.high = rel
 		if x.nxt().Less(x.una) {
 			x.una = x.nxt()

@@ -96,7 +96,7 @@ func (a *Analysis) readLate(at Moment, side Side, seg *Segment, r *Reading, h *h
 		r.Backoff = 1
 		x.again[r.Kind-1]++
 	}
-	missing := a.fill(side, seg.Seq, to)
+	missing := a.fill(at, side, seg, to)
 	if missing < to.Sub(seg.Seq) {
 		r.Marks |= PartialOverlap
 	}
@@ -239,7 +239,7 @@ func (a *Analysis) lateCopy(side Side, seg *Segment, prev *sent) Class {
 	switch {
 	case prev != nil && prev.olderIs(seg):
 		return OutOfOrder
-	case prev != nil || !x.has(issKnown) || !x.sentBefore(seg):
+	case prev != nil || !x.has(issKnown) || !x.sentBefore(seg) || a.filledEarlier(side, seg):
 		return NoClass
 	case x.lossReported(&a.flows[side^1], seg) && !x.olderThanSeen(seg):
 		return NoClass // the peer asked for it: an IP ID alone does not outweigh that

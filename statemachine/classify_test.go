@@ -397,6 +397,18 @@ var readingTests = []struct{ name, text string }{
 30.1 c P. 1001 100 5001 65535 ts=50/1 = duplicate-frame repeats=4
 31 s . 5001 0 1101 65535 ts=90/50 = new
 31.1 s . 5001 0 1101 65535 ts=90/50 = duplicate-frame repeats=6`},
+	{"late, then sent again, both forgotten and overtaken", openReading + `
+30 c P. 1001 100 5001 65535 ts=50/1 = new
+30 c P. 1201 100 5001 65535 ts=50/1 = new gap-before
+31 c P. 1101 100 5001 65535 ts=50/1 = out-of-order
+32 s . 5001 0 1301 65535 ts=90/50 = new
+50 c P. 1301 100 5001 65535 ts=60/1 = new
+50 c P. 1401 100 5001 65535 ts=60/1 = new
+50 c P. 1501 100 5001 65535 ts=60/1 = new
+50 c P. 1601 100 5001 65535 ts=60/1 = new
+50 c P. 1701 100 5001 65535 ts=60/1 = new
+51 c P. 1101 100 5001 65535 ts=50/1 = network-duplicate
+52 c P. 1101 100 5001 65535 ts=55/1 = retransmission/unknown spurious`},
 	{"copied by the network", openReading + `
 30 c P. 1001 100 5001 65535 id=50 ts=50/1 = new
 31 c P. 1101 100 5001 65535 id=51 ts=51/1 = new

@@ -34,9 +34,11 @@ func sentBy(side Side, seg *Segment) Side {
 	return side
 }
 
-// hole is a stretch that was never captured though later octets were.
+// hole is a stretch that was never captured though later octets were. Once it is
+// filled, from == to, its slot is free and tells of what filled it until another
+// hole needs it.
 type hole struct {
-	from, to Seq    // from == to marks a free slot
+	from, to Seq
 	ts       uint32 // TSval of what was captured behind it, or TSecr of the ACK that covered it
 	at       uint32 // when it was noticed, in units of holeTick
 	ipid     uint16
@@ -51,9 +53,10 @@ const holeTick = 12
 type holeFacts uint8
 
 const (
-	holeTS   holeFacts = 1 << iota // ts
-	holeIPID                       // ipid
-	holeACK                        // noticed by the peer's ACK
+	holeTS     holeFacts = 1 << iota // ts
+	holeIPID                         // ipid
+	holeACK                          // noticed by the peer's ACK
+	holeFilled                       // ts is the TSval of what filled it last, at the time
 )
 
 // age returns how long ago the hole was noticed.
@@ -103,18 +106,43 @@ func (a *Analysis) recall(side Side, seg *Segment) *sent {
 	return part
 }
 
-// openHole notes that [from, to) of side was not captured.
+// openHole notes that [from, to) of side was not captured: in a slot that says
+// nothing, else in the one that was filled first, else in the next one.
 func (a *Analysis) openHole(h hole) {
+	var free *hole
 	for i := range a.holes {
-		if a.holes[i].from == a.holes[i].to {
-			a.holes[i] = h
+		o := &a.holes[i]
+		if o.from != o.to {
+			continue
+		}
+		if o.know&holeFilled == 0 {
+			*o = h
 			return
 		}
+		if free == nil || h.at-free.at < h.at-o.at {
+			free = o
+		}
+	}
+	if free != nil {
+		*free = h
+		return
 	}
 	a.holes[a.hole] = h
 	if a.hole++; a.hole == recentHoles {
 		a.hole = 0
 	}
+}
+
+// filledEarlier reports that seg, captured before but forgotten, left after the
+// copy that filled a hole with its last octets (RFC 7323 §4.3).
+func (a *Analysis) filledEarlier(side Side, seg *Segment) bool {
+	for i := range a.holes {
+		h := &a.holes[i]
+		if h.from == h.to && h.side == side && h.know&holeFilled != 0 && seg.Seq.Less(h.to) && h.to.LessEq(seg.End()) {
+			return seg.Options.Has(OptTimestamp) && int32(seg.Options.TSVal-h.ts) > 0
+		}
+	}
+	return false
 }
 
 // holeAt returns the hole that has octets of seg, nil when all of them were
@@ -141,10 +169,11 @@ func (a *Analysis) Lacks(side Side, end Seq) bool {
 	return false
 }
 
-// fill takes [from, to) out of the holes of side and returns how many octets
-// were missing till now.
-func (a *Analysis) fill(side Side, from, to Seq) Size {
+// fill takes [from, to), which seg has, out of the holes of side and returns how
+// many octets were missing till now.
+func (a *Analysis) fill(at Moment, side Side, seg *Segment, to Seq) Size {
 	var n Size
+	from := seg.Seq
 	for i := range a.holes {
 		h := &a.holes[i]
 		if h.from == h.to || h.side != side || !from.Less(h.to) || !h.from.Less(to) {
@@ -158,6 +187,7 @@ func (a *Analysis) fill(side Side, from, to Seq) Size {
 		switch {
 		case left == h.from:
 			h.from = right
+			h.filledBy(at, seg)
 		case right == h.to:
 			h.to = left
 		default: // the middle: two holes remain
@@ -169,6 +199,14 @@ func (a *Analysis) fill(side Side, from, to Seq) Size {
 		}
 	}
 	return n
+}
+
+// filledBy notes what filled a hole, when nothing of it is left.
+func (h *hole) filledBy(at Moment, seg *Segment) {
+	if h.from != h.to || !seg.Options.Has(OptTimestamp) {
+		return
+	}
+	h.ts, h.at, h.know = seg.Options.TSVal, uint32(at.Time>>holeTick), holeFilled
 }
 
 // fingerprint folds all that two captures of one frame have in common: every

@@ -36,9 +36,6 @@ const (
 	// Forged: a forged segment that passed this tap bears the numbers that
 	// its alleged sender used afterwards.
 	Forged Reason = "a forged segment bears the same numbers"
-	// Memory: the first copy passed long before; a connection remembers only
-	// a few segments.
-	Memory Reason = "more segments between two copies than are remembered"
 	// Alike: two histories leave the same segments at this tap.
 	Alike Reason = "another history leaves the same segments at this tap"
 )

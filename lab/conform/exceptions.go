@@ -15,7 +15,6 @@ func Exceptions() []Exception {
 		{"lost-rst-before-tap", "client", "server", States, DiedBehind, "LISTEN SYN-RECEIVED ESTABLISHED CLOSED"},
 		{"lost-rst-before-tap", "middle server", "client", States, DiedBefore, "CLOSED SYN-SENT ESTABLISHED"},
 		{"old-duplicate-syn", "client", "server", Resets, Alike, "unknown"},
-		{"reordered-many", "server", "client", Retransmissions, Memory, "missed 1, invented 0"},
 		{"retries-exhausted", "client middle server", "client", States, Clock, "CLOSED SYN-SENT ESTABLISHED"},
 		{"simultaneous-open-abort", "client", "server", Resets, Alike, "not taken"},
 		{"simultaneous-open-abort", "client", "server", Resets, Alike, "taken"},

@@ -182,6 +182,11 @@ func (o *options) name(rep *conform.Report) {
 			fmt.Fprintf(o.log, "    sure and false: %s %s-tap %s %s, packet %d, %s\n", r.Scenario, r.Tap, r.Side, g.State, g.Cause, g.Certainty)
 		}
 	}
+	for i := range rep.Ours {
+		if a := &rep.Ours[i]; rep.File.Seed != 0 && len(a.Missed)+len(a.Invented) > 0 {
+			fmt.Fprintln(o.log, a)
+		}
+	}
 	for i := range rep.Resets {
 		if r := &rep.Resets[i]; rep.File.Seed != 0 && r.Want != r.Got {
 			fmt.Fprintln(o.log, r)
