@@ -68,17 +68,25 @@ func (r *resolution) arrivalOfACKOfFIN(y Side) {
 	r.arrivalOfACK(y, first, last, proof, RecvACKOfFIN, cand)
 }
 
-// diedBefore reports that y's next segment behind entry i is a bare RST with a
-// number below the end of its FIN: it answers data that do not acknowledge the
-// FIN, and that ended the connection (RFC 9293 §3.10.4, §3.10.7.1) before what
-// was sent later arrived.
+// diedBefore reports that y's connection was over before entry i arrived, as its
+// next segment, a bare RST, shows. With a number below the end of its FIN it
+// answers data that do not acknowledge the FIN, and that ended the connection
+// (RFC 9293 §3.10.4, §3.10.7.1). At that end it answers what a live end takes.
 func (r *resolution) diedBefore(y Side, i int, end Seq) bool {
 	for j := i + 1; j < len(r.log); j++ {
 		if o := &r.log[j]; r.from(y, j) {
-			return o.bareRST() && o.seq.Less(end) && end.Sub(o.seq) < plausible
+			return o.bareRST() && (o.seq.Less(end) && end.Sub(o.seq) < plausible || o.seq == end && r.takesFIN(y, i))
 		}
 	}
 	return false
+}
+
+// takesFIN reports that entry i is a FIN, with no payload in it or missing before
+// it: a live end acknowledges it (RFC 9293 §3.10.7.4 step 8), even one whose
+// application has closed, which answers payload by a RST (RFC 1122 §4.2.2.13).
+func (r *resolution) takesFIN(y Side, i int) bool {
+	e := &r.log[i]
+	return e.isFIN() && !e.is(payload) && r.ends[y].is(hasACK) && e.seq.LessEq(r.ends[y].ack)
 }
 
 // provesArrival returns the first entry of y that shows that segment i had
@@ -148,9 +156,13 @@ func (r *resolution) arrivalOfFIN(y Side) {
 	}
 	pos := min(c, max(cause+1, short+1, r.tooSoon(y, cause)))
 	proof := c
-	if !sure && r.doubtfulOrder(y, first, c) || r.log[c].isFIN() && !r.log[c].closedLater(&r.log[first], r.grace(y)) ||
-		r.mayHoldFIN(y, first, cause, c) || r.mayBeOvertaken(y, cause, c) {
+	held := r.mayHoldFIN(y, first, cause, c)
+	if held || !sure && r.doubtfulOrder(y, first, c) || r.log[c].isFIN() && !r.log[c].closedLater(&r.log[first], r.grace(y)) ||
+		r.mayBeOvertaken(y, cause, c) {
 		proof = -1
+	}
+	if held && r.answersAtOnce(y, cause, c) && r.usedUp(y) < 0 {
+		r.arrivals = append(r.arrivals, arrival{pos: pos, cause: cause, rank: cause, order: orderRST, event: SendFIN, proof: -1, depart: true})
 	}
 	r.add(pos, cause, orderFIN, RecvFIN, proof)
 	r.ackNoLater(y, cause, pos, proof)
@@ -210,6 +222,37 @@ func (r *resolution) mayHoldFIN(y Side, first, cause, c int) bool {
 		}
 	}
 	return false
+}
+
+// delayedACK is how long Linux keeps back an ACK at least that it may delay (RFC
+// 9293 §3.8.6.3).
+const delayedACK Time = 40e6
+
+// answersAtOnce reports that y acknowledged the peer's FIN, entry cause, by the
+// pure ACK c at once though the FIN was captured but once, brought nothing else
+// and filled no hole.
+// Departure: an ACK may be delayed in every state, or in none. Linux delays that
+// of such a FIN in ESTABLISHED, and never in FIN-WAIT-1, where its application has
+// closed. Stacks that put the window scale before the other options of their SYN
+// (BSD, macOS, Windows) acknowledge every FIN at once.
+func (r *resolution) answersAtOnce(y Side, cause, c int) bool {
+	e, o := &r.log[cause], &r.log[c]
+	if !e.is(newAck) && o.maxEnd.LessEq(e.ack) {
+		return false // nothing that a FIN could wait for
+	}
+	if !r.ends[y].is(likeLinux) || e.is(payload) || !o.plain() || o.is(payload|hasSACK) || o.at.Time-e.at.Time >= delayedACK {
+		return false
+	}
+	for k := range c {
+		if f := &r.log[k]; k != cause && f.side() == e.side() && f.isFIN() {
+			return false // a second one is answered at once
+		}
+	}
+	before, ok := r.ackedBefore(y, c)
+	if !ok && !e.is(hasSACK) {
+		before, ok = e.lo, true
+	}
+	return ok && before == e.seq
 }
 
 // mayBeOvertaken reports that the peer sent an ACK of y's FIN behind its own

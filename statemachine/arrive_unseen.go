@@ -20,8 +20,13 @@ func (r *resolution) unseenFIN(y Side) {
 		switch a := &r.arrivals[i]; {
 		case a.pos > k:
 		case a.event == RecvFIN && a.pos >= fin.pos:
+			f := r.lateFIN(y, k)
+			if end, _, _ := r.fin(y.Peer()); f >= 0 && r.log[f].ack.Less(end) {
+				fin.proof = f // the ACK of that time: the peer's FIN came later
+				continue
+			}
 			a.proof, fin.proof = -1, -1
-			if r.answeredTwice(y, k) {
+			if f >= 0 || r.answeredTwice(y, k) {
 				fin.pos, fin.rank, fin.order = a.pos, a.rank, orderFIN+1
 			}
 		case a.handshake() && a.pos >= fin.pos:
@@ -82,6 +87,27 @@ func (r *resolution) closes(x Side) bool {
 	return r.c.ends[x].is(hasFIN)
 }
 
+// lateFIN returns the first captured copy of y's FIN, captured behind its later
+// segment k, when it left before that: by its timestamp (RFC 7323 §4.3), or by its
+// IP ID where that is k's predecessor. Its ACK field is then what y had got when
+// it closed. It is -1 when there is none, or nothing tells.
+func (r *resolution) lateFIN(y Side, k int) int {
+	_, first, _ := r.fin(y)
+	if first <= k {
+		return -1
+	}
+	e, o := &r.log[first], &r.log[k]
+	switch {
+	case e.is(hasTS) && o.is(hasTS):
+		if int32(o.tsval-e.tsval) > 0 {
+			return first
+		}
+	case e.is(hasIPID) && o.is(hasIPID) && e.ipid != 0 && o.ipid != 0 && o.ipid == e.ipid+1:
+		return first
+	}
+	return -1
+}
+
 // answeredTwice reports that the peer's FIN presumably reached y before y's
 // own FIN left, of which only the later segment k tells: the peer sent its
 // FIN, or something else, again long after the first copy, and that is what
@@ -95,7 +121,11 @@ func (r *resolution) answeredTwice(y Side, k int) bool {
 		return false
 	}
 	for i := first + 1; first >= 0 && i < k; i++ {
-		if o := &r.log[i]; r.from(y.Peer(), i) && o.seq != o.end && o.at.Time-r.log[first].at.Time > r.grace(y) {
+		o := &r.log[i]
+		if !r.from(y.Peer(), i) || o.seq == o.end {
+			continue
+		}
+		if o.at.Time-r.log[first].at.Time > r.grace(y) || o.isFIN() && r.log[k].at.Time-r.log[first].at.Time > r.grace(y) {
 			return true
 		}
 	}

@@ -56,7 +56,7 @@ type end struct {
 	cert     Certainty
 	open     opening
 	wscale   uint8
-	asks     uint8 // segments that demand an answer and repeat earlier ones, since the peer last spoke
+	asks     uint8 // segments that repeat earlier ones and demand an answer of a peer that has been silent for as long as a time-out
 	has      endBits
 }
 
@@ -78,6 +78,7 @@ const (
 	fromMiddle                     // its first segment was no SYN
 	sacks                          // it tells what it has by SACK (RFC 2018 §2)
 	repeated                       // it sent numbers again before what is in the log
+	likeLinux                      // its SYN has a window scale, where Linux puts it
 )
 
 func (e *end) is(b endBits) bool { return e.has&b == b }
@@ -96,8 +97,9 @@ func (c *Conn) State(s Side) (State, Certainty) {
 // capture shows it.
 func (c *Conn) ISS(s Side) (Seq, bool) { return c.ends[s].iss, c.ends[s].is(hasISS) }
 
-// Unanswered returns how many segments of side, 255 at most, demanded an answer
-// and repeated earlier ones since its peer last spoke.
+// Unanswered returns how many segments of side, 255 at most, repeated earlier ones
+// and demanded an answer since its peer last spoke; those count that follow its
+// last word by a time-out (RFC 6298 §2).
 func (c *Conn) Unanswered(side Side) int { return int(c.ends[side].asks) }
 
 // Ended reports that nothing can follow: all is settled and no end has a

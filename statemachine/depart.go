@@ -145,7 +145,7 @@ func (r *resolution) departRST(y Side, p int, s Step) {
 // peer (RFC 9293 §3.10.7.1).
 func (r *resolution) answersACK(y Side, p int) bool {
 	e := &r.log[p]
-	if peer := &r.ends[y.Peer()]; peer.is(hasACK) && peer.ack == e.seq {
+	if peer := &r.ends[y.Peer()]; peer.is(hasACK) && (e.lo == e.seq || peer.ack == e.seq) {
 		return true
 	}
 	for i := range p {
@@ -158,7 +158,8 @@ func (r *resolution) answersACK(y Side, p int) bool {
 
 // closedBefore makes the step of an end whose bare RST at p bears the number
 // behind its FIN: it took that number from an ACK of the FIN, which presumably
-// was processed first (RFC 9293 §3.10.7.1, §3.10.7.4 step 5).
+// was processed first (RFC 9293 §3.10.7.1, §3.10.7.4 step 5). A FIN that
+// a live end takes shows that there was none any more.
 func (r *resolution) closedBefore(y Side, p int) {
 	e := &r.log[p]
 	x := &r.ends[y]
@@ -166,7 +167,7 @@ func (r *resolution) closedBefore(y Side, p int) {
 		return
 	}
 	for i := p - 1; i >= 0; i-- {
-		if o := &r.log[i]; r.from(y.Peer(), i) && o.flags.Has(ACK) && o.ack == x.finEnd {
+		if o := &r.log[i]; r.from(y.Peer(), i) && o.flags.Has(ACK) && o.ack == x.finEnd && !r.takesFIN(y, i) {
 			r.step(Step{Cause: o.at, Place: o.at.Packet, Side: y, Event: RecvACKOfFIN, Certainty: Presumed})
 			return
 		}
@@ -182,7 +183,7 @@ func (r *resolution) closedBefore(y Side, p int) {
 func (r *resolution) closedUnsent(y Side, p int) {
 	e := &r.log[p]
 	x, peer := &r.ends[y], &r.ends[y.Peer()]
-	if x.state != Established || e.flags.Has(ACK) || !x.is(nxtTwice|hasACK) || !peer.is(hasACK|hasNxt) || e.seq != peer.ack {
+	if x.state != Established || e.flags.Has(ACK) || !x.is(nxtTwice|hasACK) || !peer.is(hasACK|hasNxt) || e.seq != e.lo {
 		return
 	}
 	end := peer.nxt // of the payload

@@ -9,7 +9,7 @@ type entry struct {
 	seq, ack, end Seq
 	maxEnd        Seq // highest end that its sender had sent, this segment included
 	tsval, tsecr  uint32
-	lo, hi        Seq // first SACK block; of a RST the edges of its receiver's window at the time
+	lo, hi        Seq // first SACK block; of a RST the edges of its receiver's window at the time; of a FIN without SACK lo is the left one
 	flags         Flags
 	ipid          uint16
 	window        uint16

@@ -26,8 +26,8 @@ func (c *Conn) note(at Moment, x, y *end, seg *Segment, seqEnd Seq) entryBits {
 	x.lastSeq, x.lastEnd, x.lastAck, x.lastFl, x.lastWnd, x.lastID = seg.Seq, seqEnd, seg.Ack, seg.Flags, seg.Window, seg.IPID
 	x.has |= hasLast | spoke
 	y.asks = 0
-	if x.is(hasNxt) && !seg.Flags.Has(RST) && seg.Seq.Less(x.nxt) && x.asks < 255 {
-		x.asks++ // sent again, or a probe one number back (RFC 9293 §3.8.4)
+	if x.is(hasNxt) && !seg.Flags.Has(RST) && seg.Seq.Less(x.nxt) && x.asks < 255 && at.Time-y.lastAt >= minRTO {
+		x.asks++ // sent again, or a probe one number back (RFC 9293 §3.8.4); sooner it was late
 	}
 	if seg.Flags.Has(ACK) {
 		b |= c.noteACK(at, x, y, seg)
@@ -203,6 +203,9 @@ func (c *Conn) noteEntry(at Moment, side Side, seg *Segment, e *entry) entryBits
 	} else if !x.is(hasNxt) {
 		x.has |= fromMiddle
 	}
+	if e.isFIN() && !e.is(hasSACK) {
+		e.lo = y.ack
+	}
 	if e.plain() || e.isFIN() {
 		c.pickISN(y, seg.Ack-1)
 		c.pickISN(x, seg.Seq-1)
@@ -257,6 +260,9 @@ func (c *Conn) noteSYN(x, y *end, seg *Segment) {
 	if seg.Options.Has(OptWScale) {
 		x.wscale = seg.Options.WScale
 		x.has |= hasScale
+		if seg.Options.Has(OptScaleLate) || seg.Options.Set&(OptSACKPerm|OptTimestamp) == 0 {
+			x.has |= likeLinux
+		}
 	}
 	if seg.Flags.Has(ACK) && seg.Ack.Sub(y.iss) > 1 && y.is(hasISS) && seg.Ack.Sub(y.iss) < 1<<16 {
 		c.flags |= fastOpen

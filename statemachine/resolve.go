@@ -204,7 +204,7 @@ func (r *resolution) arrive(y Side, a *arrival) {
 		return
 	}
 	r.number(&s, e)
-	if st := r.ends[y]; st.state == LastAck && st.cert == Presumed && a.event == RecvACKOfFIN {
+	if st := r.ends[y].state; a.event == RecvACKOfFIN && (st == LastAck || st == Closing) && r.closePresumed(y) {
 		s.Certainty, s.Proof = Presumed, 0
 	}
 	if !r.step(s) {
@@ -213,13 +213,24 @@ func (r *resolution) arrive(y Side, a *arrival) {
 	if a.event == RecvFIN {
 		r.ends[y].has |= tookFIN
 	}
-	if a.event == SendFIN {
+	if a.event == SendFIN && s.NumberKind == FINNumber {
 		r.ends[y].has |= hasFIN
 		r.ends[y].finEnd = s.Number.Add(1)
 	}
 	if a.proof < 0 && !a.depart {
 		r.unsure = true
 	}
+}
+
+// closePresumed reports that y's own FIN is placed by presumption: whether the
+// peer's came first is open.
+func (r *resolution) closePresumed(y Side) bool {
+	for i := range r.steps {
+		if s := &r.steps[i]; s.Side == y && s.Event == SendFIN {
+			return s.Certainty == Presumed
+		}
+	}
+	return false
 }
 
 // number gives s the number that its SYN or FIN takes.
@@ -230,7 +241,9 @@ func (r *resolution) number(s *Step, e *entry) {
 	case RecvFIN:
 		s.Number, s.NumberKind = r.finNumber(s.Side.Peer()), FINNumber
 	case SendFIN:
-		s.Number, s.NumberKind = r.finNumber(s.Side), FINNumber
+		if _, first, _ := r.fin(s.Side); first >= 0 || r.behind[s.Side] >= 0 {
+			s.Number, s.NumberKind = r.finNumber(s.Side), FINNumber
+		}
 	case SendSYN:
 		s.Number, s.NumberKind = r.ends[s.Side].iss, ISNNumber
 		s.Certainty, s.Proof = Witnessed, 0

@@ -24,7 +24,9 @@ func TestOptions(t *testing.T) {
 	}{
 		{"MSS", []byte{2, 4, 5, 0xb4}, 0, o{Set: statemachine.OptMSS, MSS: 1460}},
 		{"a SYN of Linux", cat([]byte{2, 4, 5, 0xb4, 4, 2, 8, 10}, u32(7), u32(0), []byte{1, 3, 3, 7}), 0,
-			o{Set: statemachine.OptMSS | statemachine.OptSACKPerm | statemachine.OptTimestamp | statemachine.OptWScale, MSS: 1460, WScale: 7, TSVal: 7}},
+			o{Set: statemachine.OptMSS | statemachine.OptSACKPerm | statemachine.OptTimestamp | statemachine.OptWScale | statemachine.OptScaleLate, MSS: 1460, WScale: 7, TSVal: 7}},
+		{"a SYN of BSD", cat([]byte{2, 4, 5, 0xb4, 1, 3, 3, 6, 4, 2, 8, 10}, u32(7), u32(0)), 0,
+			o{Set: statemachine.OptMSS | statemachine.OptSACKPerm | statemachine.OptTimestamp | statemachine.OptWScale, MSS: 1460, WScale: 6, TSVal: 7}},
 		{"two SACK blocks", cat([]byte{1, 1}, sack(2), []byte{1, 1}), 0,
 			o{Set: statemachine.OptSACK, NSACK: 2, SACK: [4]statemachine.SACKBlock{{Left: 1, Right: 2}, {Left: 101, Right: 102}}}},
 		{"four SACK blocks", sack(4), 0, o{Set: statemachine.OptSACK, NSACK: 4,
