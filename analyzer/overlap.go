@@ -14,7 +14,7 @@ const (
 )
 
 // chunksAhead is how many chunks there are.
-const chunksAhead = 3
+const chunksAhead = 8
 
 // chunk is a run of packets on its way to the sink.
 type chunk struct {
