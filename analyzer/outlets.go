@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/tcpstate/tcpstate/statemachine"
@@ -29,15 +30,60 @@ func (s *recordSpool) deliver(sink Sink) error {
 	return s.each(sink.Connection)
 }
 
-// each calls fn for the chosen connections, ordered by number.
+// each calls fn for the chosen connections, ordered by number. The next ones are
+// made meanwhile in another goroutine: to print one takes as long.
 func (s *recordSpool) each(fn func(*Connection) error) error {
+	full, free := make(chan *made, madeAhead), make(chan *made, madeAhead)
+	for range madeAhead {
+		free <- new(made)
+	}
+	var broken error
+	go func() {
+		defer close(full)
+		broken = s.make(full, free)
+	}()
+	var err error
+	for m := range full {
+		for i := range m.conns[:m.n] {
+			if err == nil {
+				err = fn(&m.conns[i])
+			}
+		}
+		if err != nil {
+			m.stop = true
+		}
+		free <- m
+	}
+	return cmp.Or(err, broken)
+}
+
+// made is a run of connections that were made from their records.
+type made struct {
+	conns [64]Connection
+	spare [64]map[statemachine.Code]int // their findings, kept for reuse
+	n     int
+	stop  bool // nobody wants more
+}
+
+// madeAhead is how many runs there are.
+const madeAhead = 4
+
+// make makes the chosen connections of their records.
+func (s *recordSpool) make(full, free chan *made) error {
 	cur := s.records.cursor()
 	var r record
-	var c Connection
+	m := <-free
 	for {
 		id, item, ok := cur.peek()
-		if !ok {
-			return cur.err
+		if !ok || m.n == len(m.conns) {
+			full <- m
+			if !ok {
+				return cur.err
+			}
+			if m = <-free; m.stop {
+				return nil
+			}
+			m.n = 0
 		}
 		r.code(&coder{b: item, reading: true})
 		r.id = uint32(id)
@@ -48,10 +94,8 @@ func (s *recordSpool) each(fn func(*Connection) error) error {
 		if s.drops > 0 && r.facts.is&lackedPackets != 0 && r.counts[statemachine.CaptureDrops] == 0 {
 			r.counts[statemachine.CaptureDrops] = 1 // it was over before the capture told
 		}
-		r.fill(&c, nil)
-		if err := fn(&c); err != nil {
-			return err
-		}
+		m.spare[m.n] = r.fill(&m.conns[m.n], m.spare[m.n])
+		m.n++
 	}
 }
 

@@ -267,9 +267,10 @@ func (n *ndjson) counts(c *analyzer.Connection, client, server *analyzer.Endpoin
 	}
 	j.close()
 	j.within("findings")
-	for code := range statemachine.Code(statemachine.NumCodes) {
-		if k := c.Findings[code]; k > 0 {
+	for code, left := statemachine.Code(0), len(c.Findings); left > 0 && code < statemachine.NumCodes; code++ {
+		if k, ok := c.Findings[code]; ok {
 			j.uint(code.String(), uint64(k))
+			left--
 		}
 	}
 	j.close()
