@@ -15,14 +15,22 @@ type coder struct {
 
 // number codes an unsigned number of any width.
 func number[T ~uint8 | ~uint16 | ~uint32 | ~uint64](c *coder, v *T) {
-	if !c.reading {
+	switch {
+	case !c.reading && uint64(*v) < oneOctet:
+		c.b = append(c.b, byte(*v))
+	case !c.reading:
 		c.b = binary.AppendUvarint(c.b, uint64(*v))
-		return
+	case len(c.b) > 0 && c.b[0] < oneOctet:
+		*v, c.b = T(c.b[0]), c.b[1:]
+	default:
+		n, w := binary.Uvarint(c.b)
+		*v = T(n)
+		c.b = c.b[max(w, 0):]
 	}
-	n, w := binary.Uvarint(c.b)
-	*v = T(n)
-	c.b = c.b[max(w, 0):]
 }
+
+// oneOctet is the least number that takes more than one octet.
+const oneOctet = 0x80
 
 // signed codes a signed number.
 func signed[T ~int64](c *coder, v *T) {
@@ -43,6 +51,13 @@ func flag(c *coder, v *bool) {
 	}
 	number(c, &n)
 	*v = n != 0
+}
+
+// given codes whether anything of a group is given, of which what follows in the
+// form may then be left out, and reports it.
+func given(c *coder, some bool) bool {
+	flag(c, &some)
+	return some
 }
 
 // moment codes a moment near another one.

@@ -148,14 +148,16 @@ func (r *record) code(c *coder) {
 
 // code writes or reads the end; reading, e must be zero before.
 func (e *endRecord) code(c *coder) {
-	number(c, &e.packets)
-	number(c, &e.bytes)
-	number(c, &e.iss)
-	flag(c, &e.hasISS)
 	number(c, &e.state)
 	number(c, &e.sure)
-	some := e.again != [statemachine.NumKinds]uint32{}
-	if flag(c, &some); !some {
+	if !given(c, *e != endRecord{state: e.state, sure: e.sure}) {
+		return
+	}
+	number(c, &e.packets)
+	number(c, &e.bytes)
+	flag(c, &e.hasISS)
+	number(c, &e.iss)
+	if !given(c, e.again != [statemachine.NumKinds]uint32{}) {
 		return
 	}
 	for i := range e.again {
@@ -165,19 +167,23 @@ func (e *endRecord) code(c *coder) {
 
 func (x *facts) code(c *coder) {
 	number(c, &x.lastSYN)
-	number(c, &x.rstAt)
 	number(c, &x.synacks)
-	number(c, &x.icmp)
 	number(c, &x.is)
-	number(c, &x.rstState)
-	number(c, &x.rstSure)
-	number(c, &x.requeued)
-	number(c, &x.probe)
-	number(c, &x.probeBy)
 	for side := range x.did {
 		number(c, &x.finAt[side])
 		number(c, &x.syns[side])
 		number(c, &x.did[side])
+	}
+	if given(c, x.rstAt != 0 || x.rstState != 0 || x.rstSure != 0) {
+		number(c, &x.rstAt)
+		number(c, &x.rstState)
+		number(c, &x.rstSure)
+	}
+	if given(c, x.icmp|x.requeued != 0 || x.probe != 0) {
+		number(c, &x.icmp)
+		number(c, &x.requeued)
+		number(c, &x.probe)
+		number(c, &x.probeBy)
 	}
 }
 

@@ -80,17 +80,19 @@ const maxScale = 14
 // code writes or reads the extras, but for what is only needed before.
 func (x *extras) code(c *coder) {
 	for side := range x.syn {
-		o := &x.syn[side]
-		flag(c, &o.seen)
-		number(c, &o.set)
-		number(c, &o.mss)
-		number(c, &o.wscale)
-		number(c, &x.zero[side])
-		number(c, &x.full[side])
-		l := &x.losses[side]
-		number(c, &l.AfterTap)
-		number(c, &l.BeforeTap)
-		number(c, &l.NotCaptured)
+		if o := &x.syn[side]; given(c, *o != synOptions{}) {
+			flag(c, &o.seen)
+			number(c, &o.set)
+			number(c, &o.mss)
+			number(c, &o.wscale)
+		}
+		if l := &x.losses[side]; given(c, x.zero[side]|x.full[side] != 0 || *l != Losses{}) {
+			number(c, &x.zero[side])
+			number(c, &x.full[side])
+			number(c, &l.AfterTap)
+			number(c, &l.BeforeTap)
+			number(c, &l.NotCaptured)
+		}
 		var some uint16
 		for i, s := range x.spent[side] {
 			if s != 0 {
@@ -126,6 +128,9 @@ func (g *gaveUp) code(c *coder) {
 
 // code writes or reads the numbers.
 func (n *endNumbers) code(c *coder) {
+	if !given(c, *n != endNumbers{}) {
+		return
+	}
 	signed(c, &n.rttLeast)
 	signed(c, &n.rttMean)
 	number(c, &n.inFlight)
