@@ -196,6 +196,9 @@ func (t *tracker) replayAll(f, kept *flow, until uint64, silent bool) {
 func (t *tracker) releaseKept(f *flow) {
 	if f.held != 0 {
 		t.helds.release(f.held)
+		if !f.alone() {
+			t.contested--
+		}
 	}
 	if f.answer != 0 {
 		t.answers.release(f.answer)

@@ -130,6 +130,9 @@ func (t *tracker) endAll(flush func() error) error {
 // ones whose end opens another.
 func (t *tracker) endContested() {
 	t.own = true // whoever had the last packet
+	if t.contested == 0 {
+		return
+	}
 	var contested []uint32
 	for list := range t.table.lists {
 		for i := t.table.lists[list].head; i != 0; i = t.table.flows.at(i).next {

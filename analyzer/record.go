@@ -80,10 +80,14 @@ func (r *record) fill(c *Connection, spare map[statemachine.Code]int) map[statem
 	*c = Connection{} // and field by field: it is too long to be made and copied
 	c.ID, c.Role, c.First, c.Last, c.Evicted = r.id, r.role, r.first, r.last, r.why == endEvicted || r.why == endIdle
 	c.RTTClient, c.RTTServer = r.half[statemachine.Client], r.half[statemachine.Server]
-	addrs := endsOf(&r.key, r.lowIsClient)
+	low := statemachine.Server
+	if r.lowIsClient {
+		low = statemachine.Client
+	}
+	c.Ends[low].Addr, c.Ends[low.Peer()].Addr = r.key.ends()
 	for side := range r.ends {
 		e, to := &r.ends[side], &c.Ends[side]
-		to.Addr, to.ISS, to.HasISS, to.State, to.Certainty = addrs[side], e.iss, e.hasISS, e.state, e.sure
+		to.ISS, to.HasISS, to.State, to.Certainty = e.iss, e.hasISS, e.state, e.sure
 		to.Packets, to.Bytes, to.Retransmissions = e.packets, e.bytes, e.again
 	}
 	for code, n := range &r.counts {

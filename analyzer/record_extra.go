@@ -54,7 +54,9 @@ func (r *record) fillExtras(c *Connection) {
 		e.Windows = Windows{Known: n.hasWindow, Least: n.leastWindow, Most: n.most, Scale: n.scale, HasScale: n.hasScale, Zero: x.zero[side], Full: x.full[side]}
 		e.Losses = x.losses[side]
 		for state, s := range &x.spent[side] {
-			e.Spent[state] = statemachine.Time(float64(s) * 1e9)
+			if s != 0 { // few are
+				e.Spent[state] = statemachine.Time(float64(s) * 1e9)
+			}
 		}
 	}
 }

@@ -69,26 +69,27 @@ type tracker struct {
 	details  slab[details]
 	troubles slab[trouble]
 
-	crowd    crowdTaker  // nil when there is none
-	event    crowdEvent  // scratch
-	notes    noteTaker   // nil when nobody wants them
-	records  recordTaker // nil when nobody wants them
-	opens    openTaker   // nil where the tracker gives the numbers itself; else a flow's id is its index
-	ids      uint32      // connections so far, where the tracker numbers them
-	evicted  uint64
-	now      statemachine.Moment  // the current packet; its time never runs backwards
-	wentBack bool                 // the capture's clock did
-	drops    uint64               // lost by the capture, as far as it has told
-	quiet    statemachine.Time    // how long a closing connection is silent before Advance is tried
-	losing   losing               // of live captures
-	live     bool                 // the source is one
-	limited  bool                 // connections may be ended early
-	own      bool                 // what is due before the packet was done: it is the packet's own turn
-	said     uint32               // what a preview has said, of lives: scratch
-	reading  statemachine.Reading // of the segment fed last
-	item     item                 // scratch
-	note     Note                 // scratch
-	record   record               // scratch
+	crowd     crowdTaker  // nil when there is none
+	event     crowdEvent  // scratch
+	notes     noteTaker   // nil when nobody wants them
+	records   recordTaker // nil when nobody wants them
+	opens     openTaker   // nil where the tracker gives the numbers itself; else a flow's id is its index
+	ids       uint32      // connections so far, where the tracker numbers them
+	evicted   uint64
+	now       statemachine.Moment  // the current packet; its time never runs backwards
+	wentBack  bool                 // the capture's clock did
+	drops     uint64               // lost by the capture, as far as it has told
+	quiet     statemachine.Time    // how long a closing connection is silent before Advance is tried
+	losing    losing               // of live captures
+	live      bool                 // the source is one
+	limited   bool                 // connections may be ended early
+	contested int                  // connections whose four-tuple a held SYN may take over
+	own       bool                 // what is due before the packet was done: it is the packet's own turn
+	said      uint32               // what a preview has said, of lives: scratch
+	reading   statemachine.Reading // of the segment fed last
+	item      item                 // scratch
+	note      Note                 // scratch
+	record    record               // scratch
 }
 
 func newTracker(opt *Options, notes noteTaker, records recordTaker) *tracker {
@@ -205,6 +206,7 @@ func (t *tracker) place(f *flow, at statemachine.Moment, fromLow bool, seg *stat
 	case statemachine.HoldSYN:
 		if f.held == 0 {
 			f.held = t.helds.alloc()
+			t.contested++
 		}
 		*t.helds.at(f.held) = statemachine.Held{At: at, Side: f.side(fromLow), Segment: *seg}
 	case statemachine.NewConn:
