@@ -71,11 +71,12 @@ dry() {
 	say "the release is as it should be: $(wc -l <dist/checksums.txt) files of $version"
 }
 
-# must TEXT COMMAND…: fails with the text when the command does.
+# must TEXT COMMAND…: fails with the text, and what the command said, when it
+# fails.
 must() {
-	local text=$1
+	local text=$1 said
 	shift
-	"$@" >/dev/null 2>&1 || { say "release: $text"; return 1; }
+	said=$("$@" 2>&1) || { say "release: $text" "$said"; return 1; }
 }
 
 # inspect VERSION: the program runs, is static and knows its version; archive
@@ -129,7 +130,7 @@ inspect_package() {
 		root=$(mktemp -d)
 		mkdir -p "$root"/var/lib/dpkg/{updates,info}
 		touch "$root"/var/lib/dpkg/{status,available}
-		must "the package cannot be installed" dpkg --root="$root" --force-script-chrootless -i "$1"
+		must "the package cannot be installed:" env PATH="$PATH:/usr/sbin:/sbin" dpkg --root="$root" --force-script-chrootless -i "$1"
 		must "the installed program does not run" "$root/usr/bin/tcpstate" version
 		rm -rf "$root"
 	fi

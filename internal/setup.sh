@@ -5,7 +5,7 @@ set -euo pipefail
 
 GO=${GO:-go}
 needed_go=1.26
-fetched_go=1.26.0 # where the system's own Go is older than modules' toolchains
+fetched_go=1.26.8 # where the system's own Go is older than modules' toolchains
 
 say() { printf '%s\n' "$*" >&2; }
 
