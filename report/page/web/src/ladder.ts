@@ -166,8 +166,17 @@ export class Ladder {
       this.zoomTo(Math.min(...seen, this.last), Math.max(...seen, this.first + 1));
       return;
     }
-    const middle = this.first + (this.scroller.scrollTop + this.view() / 2 - head) / this.scale;
-    this.zoomAround(middle, 0.5, by);
+    const y = this.nearest() - this.scroller.scrollTop;
+    this.zoomAround(this.first + (this.scroller.scrollTop + y - head) / this.scale, (y - head) / (this.view() - head - foot), by);
+  }
+
+  // nearest returns the height of what is zoomed to: the chosen segment where
+  // it is in view, else the row next to the middle.
+  private nearest(): number {
+    const [top, middle] = [this.scroller.scrollTop, this.scroller.scrollTop + this.view() / 2];
+    const chosen = this.places[this.rungOf[this.selection.index]]?.from ?? -1;
+    if (chosen >= top && chosen <= top + this.view()) return chosen;
+    return this.places.reduce((best, p) => (Math.abs(p.from - middle) < Math.abs(best - middle) ? p.from : best), Infinity);
   }
 
   // zoomAround changes the scale and keeps a time at its share of the view.
