@@ -130,7 +130,7 @@ export class Graphs {
     }
     const trace = this.style === "tcptrace";
     const step = uPlot.paths.stepped!({ align: 1 });
-    const line = (label: string, color: string): uPlot.Series => ({ label, stroke: ink(color), width: 1, paths: step, spanGaps: true, points: { show: false }, value: (_, v) => (v === null ? "" : String(v)) });
+    const line = (label: string, color: string): uPlot.Series => ({ label, stroke: ink(color), width: 1, paths: step, spanGaps: true, points: { show: false }, value: stands(String) });
     const series: uPlot.Series[] = [
       { label: "sent from", stroke: ink("sent"), paths: () => null, points: { show: !trace, size: 5, fill: ink("sent") }, value: (_, v) => (v === null ? "" : String(v)) },
       { label: "to", stroke: ink("sent"), paths: () => null, points: { show: false }, value: (_, v) => (v === null ? "" : String(v)) },
@@ -173,7 +173,7 @@ export class Graphs {
     const offered: Values = this.order.map((i) => (d.side[i] !== side && d.window[i] >= 0 && !d.reset[i] ? d.window[i] : null));
     const flight: Values = this.order.map((i) => d.flight[side][i]);
     const step = uPlot.paths.stepped!({ align: 1 });
-    const line = (label: string, color: string): uPlot.Series => ({ label, stroke: ink(color), width: 1.5, paths: step, spanGaps: true, points: { show: false }, value: (_, v) => (v === null ? "" : octets(v)) });
+    const line = (label: string, color: string): uPlot.Series => ({ label, stroke: ink(color), width: 1.5, paths: step, spanGaps: true, points: { show: false }, value: stands(octets) });
     return this.plot(2, names[side] + ": octets", [line("window of the " + (side ? "client" : "server"), "edge"), line("in flight", "sent")], [offered, flight], (_u, _low, high) => [0, high > 0 ? high * 1.08 : 1], (_, v) => v.map((n) => octets(n)));
   }
 
@@ -185,7 +185,7 @@ export class Graphs {
       scales: { x: { time: false }, y: { range: y } },
       axes: [{ ...axis, values: (_, v) => v.map((n) => elapsed(Math.round(n * 1e9))), space: 70 }, { ...axis, size: 82, values: ticks }],
       series: [{ label: "time", value: (_, v) => (v === null ? "" : elapsed(v * 1e9)) }, ...series],
-      cursor: { sync: { key: "connection" }, drag: { x: true, y: false }, focus: { prox: 30 } },
+      cursor: { sync: { key: "connection" }, drag: { x: true, y: false } },
       hooks: {
         draw: [
           (u) => {
@@ -237,6 +237,16 @@ export class Graphs {
     this.plots.forEach((p) => p.destroy());
     this.plots = [];
   }
+}
+
+// stands writes what a stepped line stands at: its last value up to the pointer.
+function stands(write: (n: number) => string): uPlot.Series.Value {
+  return (u, _value, series, index) => {
+    if (index == null) return "";
+    const values = u.data[series];
+    for (let i = index; i >= 0; i--) if (values[i] != null) return write(values[i]!);
+    return "";
+  };
 }
 
 // shown returns the first and the last index in view.

@@ -284,6 +284,7 @@ export class Ladder {
       out.push(s("rect", { class: "life s" + st.state, x: x - 5, y: a, width: 10, height: Math.max(1, b - a) }, s("title", {}, name)));
       const y = Math.max(st.from, top) + 11;
       if (y > bottom) continue;
+      if (this.printing && top > st.from && top - st.from < 2 * rowHeight) continue; // named in the piece above
       const right = g.narrow === (side === 0);
       // Between the lifelines a name stands under the arrow that begins or ends there.
       const under = g.narrow ? y + 5 : y;

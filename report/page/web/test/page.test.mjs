@@ -161,6 +161,13 @@ test("ladder, packets and graphs move together", { skip }, async () => {
   await page.mouse.click(plot.x + plot.width - 3, plot.y + 60);
   await chosenIs(want.segment.length);
 
+  // The pointer reads the graphs: what was sent last and how far it is acknowledged there.
+  await page.mouse.move(plot.x + plot.width - 3, plot.y + 80);
+  const last = want.segment.at(-1);
+  const acked = Math.max(...want.segment.filter((s) => s.role === "server").map((s) => s.rel_ack));
+  const legend = page.locator(".plot").first().locator(".u-legend");
+  assert.match(await legend.textContent(), new RegExp(`^time${milli(ns(last.ts, want.segment[0].ts))}.*acknowledged${acked}\\D`, "s"));
+
   // Dragging in a graph zooms all of them and the ladder.
   await page.mouse.move(plot.x + plot.width * 0.1, plot.y + 60);
   await page.mouse.down();
