@@ -25,10 +25,19 @@ func (s *slab[T]) alloc() uint32 {
 		s.next = 1
 	}
 	if int(s.next>>slabBits) == len(s.chunks) {
-		s.chunks = append(s.chunks, (*[1 << slabBits]T)(freshPages[T](1<<slabBits)))
+		s.grow()
 	}
 	s.next++
 	return s.next - 1
+}
+
+// grow adds a chunk. Of the first often only the beginning is needed.
+func (s *slab[T]) grow() {
+	if len(s.chunks) == 0 {
+		s.chunks = append(s.chunks, new([1 << slabBits]T))
+		return
+	}
+	s.chunks = append(s.chunks, (*[1 << slabBits]T)(freshPages[T](1<<slabBits)))
 }
 
 // freshPages returns n zeroed elements, every page of which was written to. To
