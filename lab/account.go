@@ -37,6 +37,7 @@ type captured struct {
 	*packet.TCP
 	repeat  bool // it sends numbers again that left before
 	matched bool // an event has been found for it
+	buffer  int  // packets cut from one buffer of the stack have one number, from 1; meaningful with repeat
 }
 
 // side gathers the accounts of one host.

@@ -19,10 +19,17 @@ const (
 	eventLate  = 2 * time.Millisecond
 )
 
-// repeats marks the packets that send numbers again which left before.
+// sameBuffer is how far apart the packets leave that the stack cuts from one
+// buffer, behind the event that stands for them all.
+const sameBuffer = 50 * time.Microsecond
+
+// repeats marks the packets that send numbers again which left before, and those
+// cut from one buffer.
 func (a *account) repeats() {
 	var end uint32
+	var last *captured // the one before, where it is marked
 	began := false
+	buffers := 0
 	for i := range a.packets {
 		p := &a.packets[i]
 		if !p.out || p.Has(packet.RST) || p.SeqLen() == 0 {
@@ -33,6 +40,13 @@ func (a *account) repeats() {
 		}
 		if began && int32(p.Seq-end) < 0 {
 			p.repeat = true
+			if last == nil || last.End() != p.Seq || last.Has(packet.SYN) || p.at.Sub(last.at) > sameBuffer {
+				buffers++
+			}
+			p.buffer = buffers
+			last = p
+		} else {
+			last = nil
 		}
 		if !began || int32(p.End()-end) > 0 {
 			end, began = p.End(), true
@@ -40,9 +54,12 @@ func (a *account) repeats() {
 	}
 }
 
-// retransmits pairs each retransmission event with its packet.
+// retransmits pairs each retransmission event with its packet. Several buffers
+// may be sent again within the time between an event and its packet: each gets an
+// event before any gets a second one.
 func (a *account) retransmits(e *truth.Endpoint) {
 	a.repeats()
+	told := map[int]bool{} // buffers with an event
 	for _, ev := range a.events {
 		if ev.Name != "tcp_retransmit_skb" && ev.Name != "tcp_retransmit_synack" || ev.Err != 0 {
 			continue // with an error it did not leave the host
@@ -52,8 +69,12 @@ func (a *account) retransmits(e *truth.Endpoint) {
 		want := func(p *captured) bool {
 			return p.out && !p.matched && p.repeat && (!synack || p.Is(packet.SYN|packet.ACK))
 		}
-		if p := a.near(ev.At, want); p != nil {
-			p.matched = true
+		p := a.near(ev.At, func(p *captured) bool { return want(p) && !told[p.buffer] })
+		if p == nil || p.at.Sub(ev.At) > eventEarly {
+			p = a.near(ev.At, want)
+		}
+		if p != nil {
+			p.matched, told[p.buffer] = true, true
 			r.Packet, r.Seq, r.Len, r.Flags = p.n, p.Seq, p.SeqLen(), p.Flags
 		}
 		e.Retransmits = append(e.Retransmits, r)
