@@ -134,6 +134,7 @@ func (n *Note) codeStep(c *coder) {
 	number(c, &s.Event)
 	number(c, &s.Rule)
 	number(c, &s.Certainty)
+	number(c, &s.Doubt)
 }
 
 func (n *Note) codeFinding(c *coder) {

@@ -301,6 +301,8 @@ func (t *timeline) stepDetail(b []byte, n *analyzer.Note, k numbers) []byte {
 	case s.Certainty != statemachine.Presumed || s.Event == statemachine.SendSynchronized:
 	case n.Kind == analyzer.ProvisionalNote:
 		b = append(separate(b, start), "so far"...)
+	case s.Doubt != statemachine.NoDoubt:
+		b = append(separate(b, start), s.Doubt.String()...)
 	case s.Event == statemachine.SendSYN:
 		b = append(separate(b, start), "though its sender refused the answer"...)
 	case s.Event == statemachine.SendRST:

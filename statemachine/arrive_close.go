@@ -155,17 +155,34 @@ func (r *resolution) arrivalOfFIN(y Side) {
 		cause = k
 	}
 	pos := min(c, max(cause+1, short+1, r.tooSoon(y, cause)))
-	proof := c
-	held := r.mayHoldFIN(y, first, cause, c)
-	if held || !sure && r.doubtfulOrder(y, first, c) || r.log[c].isFIN() && !r.log[c].closedLater(&r.log[first], r.grace(y)) ||
-		r.mayBeOvertaken(y, cause, c) {
-		proof = -1
+	took := arrival{pos: pos, cause: cause, rank: cause, order: orderFIN, event: RecvFIN, proof: c}
+	if took.doubt = r.doubtOfFIN(y, first, cause, c, sure); took.doubt != NoDoubt {
+		took.proof = -1
 	}
-	if held && r.answersAtOnce(y, cause, c) && r.usedUp(y) < 0 {
-		r.arrivals = append(r.arrivals, arrival{pos: pos, cause: cause, rank: cause, order: orderRST, event: SendFIN, proof: -1, depart: true})
+	if took.doubt == DoubtHeld && r.answersAtOnce(y, cause, c) && r.usedUp(y) < 0 {
+		sent := arrival{pos: pos, cause: cause, rank: cause, order: orderRST, event: SendFIN, proof: -1, doubt: DoubtAtOnce, depart: true}
+		r.arrivals = append(r.arrivals, sent)
+		took.doubt = DoubtAtOnce
 	}
-	r.add(pos, cause, orderFIN, RecvFIN, proof)
-	r.ackNoLater(y, cause, pos, proof)
+	r.arrivals = append(r.arrivals, took)
+	r.ackNoLater(y, cause, pos, took.proof)
+}
+
+// doubtOfFIN says what keeps it open that y, which took the peer's FIN between
+// entries cause and c, had not closed before; sure tells that cause is the copy
+// that arrived.
+func (r *resolution) doubtOfFIN(y Side, first, cause, c int, sure bool) Doubt {
+	switch o := &r.log[c]; {
+	case !sure && r.doubtfulOrder(y, first, c):
+		return DoubtCopy
+	case o.isFIN() && !o.closedLater(&r.log[first], r.grace(y)):
+		return DoubtResent
+	case r.mayHoldFIN(y, first, cause, c):
+		return DoubtHeld
+	case r.mayBeOvertaken(y, cause, c):
+		return DoubtOvertaken
+	}
+	return NoDoubt
 }
 
 // doubtfulOrder reports that another copy of the peer's FIN, between entries

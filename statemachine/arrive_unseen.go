@@ -25,7 +25,7 @@ func (r *resolution) unseenFIN(y Side) {
 				fin.proof = f // the ACK of that time: the peer's FIN came later
 				continue
 			}
-			a.proof, fin.proof = -1, -1
+			a.proof, a.doubt, fin.proof, fin.doubt = -1, DoubtOrder, -1, DoubtOrder
 			if f >= 0 || r.answeredTwice(y, k) {
 				fin.pos, fin.rank, fin.order = a.pos, a.rank, orderFIN+1
 			}

@@ -27,9 +27,9 @@ func (m *Machine) cleanClose(c *Conn) bool {
 		return s
 	}
 	m.move(x, numbered(step(fin, first, SendFIN, Witnessed, 0), fin.end-1))
-	took := step(fin, second, RecvFIN, Presumed, 0)
-	if own != answer || answer.closedLater(fin, y.grace(x)) {
-		took.Certainty, took.Proof = Proven, answer.at.Packet
+	took := step(fin, second, RecvFIN, Proven, answer.at.Packet)
+	if own == answer && !answer.closedLater(fin, y.grace(x)) {
+		took.Certainty, took.Proof, took.Doubt = Presumed, 0, DoubtResent
 	}
 	m.move(y, numbered(took, fin.end-1))
 	acked := step(answer, first, RecvACKOfFIN, Proven, last.at.Packet)
@@ -38,7 +38,7 @@ func (m *Machine) cleanClose(c *Conn) bool {
 	}
 	closing := step(own, second, SendFIN, Witnessed, 0)
 	if y.cert == Presumed {
-		closing.Certainty = Presumed // see depart
+		closing.Certainty, closing.Doubt = Presumed, took.Doubt // see depart
 	}
 	m.move(y, numbered(closing, own.end-1))
 	if own == answer {
@@ -46,7 +46,9 @@ func (m *Machine) cleanClose(c *Conn) bool {
 	}
 	m.move(x, numbered(step(own, first, RecvFIN, Proven, last.at.Packet), own.end-1))
 	x.since = last.at.Time // RFC 9293 §3.10.7.4 step 8
-	m.move(y, step(last, second, RecvACKOfFIN, Presumed, 0))
+	done := step(last, second, RecvACKOfFIN, Presumed, 0)
+	done.Doubt = took.Doubt
+	m.move(y, done)
 	x.has |= hasFIN | tookFIN
 	y.has |= hasFIN | tookFIN
 	x.finEnd, y.finEnd = fin.end, own.end

@@ -29,7 +29,7 @@ func (r *resolution) depart(y Side, p int) {
 		r.selfEvident(y, p)
 		s.Event, s.Number, s.NumberKind = SendFIN, e.end-1, FINNumber
 		if x.state == CloseWait && x.cert == Presumed {
-			s.Certainty = Presumed // it may have closed before the peer's FIN arrived
+			s.Certainty, s.Doubt = Presumed, r.doubtOf(y) // it may have closed before the peer's FIN arrived
 		}
 		if r.step(s) {
 			x.has |= hasFIN
@@ -192,7 +192,7 @@ func (r *resolution) closedUnsent(y Side, p int) {
 	}
 	near := x.resp > 0 && x.resp < remote
 	if x.ack.Less(end) && (near || !peer.is(nxtTwice)) {
-		r.step(Step{Cause: e.at, Place: e.at.Packet, Side: y, Event: SendFIN, Certainty: Presumed})
+		r.step(Step{Cause: e.at, Place: e.at.Packet, Side: y, Event: SendFIN, Certainty: Presumed, Doubt: DoubtUnsent})
 	}
 }
 

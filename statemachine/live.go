@@ -40,7 +40,8 @@ func sameStep(a, b *Step) bool {
 		a.Number == b.Number && a.NumberKind == b.NumberKind
 }
 
-// sameWords reports that what is said of a step is the same in a and b.
+// sameWords reports that what is said of a step is the same in a and b. Another
+// doubt alone is not worth a word.
 func sameWords(a, b *Step) bool { return a.Certainty == b.Certainty && a.Proof == b.Proof }
 
 // Words returns what is to be said of c after a call of Observe, Advance or

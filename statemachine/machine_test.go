@@ -52,7 +52,7 @@ func observe(t *testing.T, data []byte) (final, live []statemachine.Step) {
 	var l statemachine.Live
 	said := map[statemachine.Step]bool{}
 	key := func(s statemachine.Step) statemachine.Step {
-		s.Certainty, s.Proof, s.Place = 0, 0, 0
+		s.Certainty, s.Proof, s.Place, s.Doubt = 0, 0, 0, 0
 		return s
 	}
 	take := func() {

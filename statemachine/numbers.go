@@ -155,6 +155,9 @@ func (c *Conn) enter(e *entry, at Moment, side Side, seg *Segment) {
 	case voidShape(seg.Flags):
 		e.bits |= void
 	default:
+		if x.is(hasLast) && seg.IPID == x.lastID {
+			e.bits &^= hasIPID // another segment with the same ID: the sender does not count
+		}
 		e.bits |= c.noteEntry(at, side, seg, e)
 	}
 	e.maxEnd = x.nxt

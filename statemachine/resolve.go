@@ -26,6 +26,7 @@ type arrival struct {
 	order  int // among the effects of one segment
 	event  Event
 	proof  int // index of the proving entry, -1 for presumed
+	doubt  Doubt
 	depart bool
 }
 
@@ -190,9 +191,9 @@ func (r *resolution) lose(y Side, s Step) {
 // arrive applies an arrival.
 func (r *resolution) arrive(y Side, a *arrival) {
 	e := &r.log[a.cause]
-	s := Step{Cause: e.at, Place: e.at.Packet, Side: y, Event: a.event, Certainty: Presumed}
+	s := Step{Cause: e.at, Place: e.at.Packet, Side: y, Event: a.event, Certainty: Presumed, Doubt: a.doubt}
 	if a.proof >= 0 {
-		s.Certainty, s.Proof = Proven, r.log[a.proof].at.Packet
+		s.Certainty, s.Proof, s.Doubt = Proven, r.log[a.proof].at.Packet, NoDoubt
 	}
 	if k := r.lastOf(y, a.pos); k >= 0 && s.Place < r.log[k].at.Packet {
 		s.Place = r.log[k].at.Packet
@@ -206,6 +207,7 @@ func (r *resolution) arrive(y Side, a *arrival) {
 	r.number(&s, e)
 	if st := r.ends[y].state; a.event == RecvACKOfFIN && (st == LastAck || st == Closing) && r.closePresumed(y) {
 		s.Certainty, s.Proof = Presumed, 0
+		s.Doubt = r.doubtOf(y)
 	}
 	if !r.step(s) {
 		return
@@ -231,6 +233,16 @@ func (r *resolution) closePresumed(y Side) bool {
 		}
 	}
 	return false
+}
+
+// doubtOf returns the doubt of y's latest step.
+func (r *resolution) doubtOf(y Side) Doubt {
+	for i := len(r.steps) - 1; i >= 0; i-- {
+		if r.steps[i].Side == y {
+			return r.steps[i].Doubt
+		}
+	}
+	return NoDoubt
 }
 
 // number gives s the number that its SYN or FIN takes.

@@ -55,7 +55,54 @@ type Step struct {
 	Event      Event
 	Rule       Rule
 	Certainty  Certainty
+	Doubt      Doubt // of a Presumed step: what speaks against it
 }
+
+// Doubt says what keeps a step that looks proven or witnessed presumed.
+type Doubt uint8
+
+// The doubts.
+const (
+	// NoDoubt: nothing speaks against the step; the proof is missing.
+	NoDoubt Doubt = iota
+	// DoubtHeld: the end's own FIN may have been waiting already, behind a
+	// closed window or numbers not acknowledged till then (RFC 9293 §3.10.4).
+	DoubtHeld
+	// DoubtResent: the end's own FIN, which answers the peer's, may have left
+	// before and died.
+	DoubtResent
+	// DoubtCopy: another copy of the peer's FIN may have come before the ACK of
+	// the end's own.
+	DoubtCopy
+	// DoubtOvertaken: an ACK of the end's own FIN may have overtaken the peer's
+	// FIN.
+	DoubtOvertaken
+	// DoubtOrder: the end's own FIN was not captured when it left, so which of
+	// the two came first does not show.
+	DoubtOrder
+	// DoubtAtOnce: the end's own FIN was not captured; that it acknowledged the
+	// peer's at once says that it was waiting.
+	DoubtAtOnce
+	// DoubtUnsent: the end's own FIN was not captured; that payload drew a RST
+	// says that its application had closed (RFC 1122 §4.2.2.13).
+	DoubtUnsent
+
+	numDoubts = iota
+)
+
+var doubtTexts = [numDoubts]string{
+	"",
+	"unless its own FIN was waiting already",
+	"unless its own FIN had left before and died",
+	"unless another copy of the FIN came first",
+	"unless an ACK of its own FIN came first",
+	"which FIN came first does not show",
+	"it acknowledges the peer's FIN at once, so its own was waiting",
+	"payload draws a RST, so its application had closed",
+}
+
+// String returns the doubt as the end of a line, empty for NoDoubt.
+func (d Doubt) String() string { return doubtTexts[d] }
 
 // NumberKind says what Step.Number is.
 type NumberKind uint8
