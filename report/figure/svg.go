@@ -11,7 +11,7 @@ import (
 
 // The measures of a ladder, in pixels.
 const (
-	svgWidth   = 960
+	svgWidth   = 1110
 	svgLeft    = 300 // the client's lifeline
 	svgRight   = 720 // the server's
 	svgRow     = 28
@@ -22,20 +22,29 @@ const (
 	svgMargin  = 12
 	svgLostAt  = 0.82 // where on its way a lost segment ends
 	svgCross   = 5
-	svgCharPix = 6.7 // width of a character of the label's font
-	svgVerdict = 138 // characters that fit a line of the verdict
-	svgLine    = 15  // from one such line to the next
+	svgCharPix = 6.7    // width of a character of the label's font
+	svgVerdict = 160    // characters that fit a line of the verdict
+	svgFound   = 110    // from the server's lifeline to findings, behind its state
+	svgFinding = 40     // characters that fit a line of findings
+	svgRows    = 50_000 // after which no further ladder is begun: no viewer shows a higher image
+	svgLine    = 15     // from one such line to the next
 )
 
 // Ladders gathers ladder diagrams for one SVG file. The zero value is empty.
 type Ladders struct {
 	body   []byte
 	height int
+	left   int // connections that are not drawn
 }
 
 // Add draws t below what is drawn already: both ends' states as coloured
-// lifelines, segments as arrows between them.
+// lifelines, segments as arrows between them. Behind 50,000 rows it only counts
+// what it is given.
 func (l *Ladders) Add(t *Talk, absolute bool) {
+	if l.height > svgRows*svgRow {
+		l.left++
+		return
+	}
 	d := ladder{b: l.body, talk: t, absolute: absolute, top: l.height}
 	d.draw()
 	l.body, l.height = d.b, d.bottom
@@ -43,6 +52,11 @@ func (l *Ladders) Add(t *Talk, absolute bool) {
 
 // AppendTo appends the file.
 func (l *Ladders) AppendTo(b []byte) []byte {
+	if l.left > 0 {
+		d := ladder{b: l.body}
+		d.text(svgMargin, l.height+18, "title", fmt.Sprintf("%d more connections are not drawn: choose some with --where", l.left))
+		l.body, l.height, l.left = d.b, l.height+svgFoot, 0
+	}
 	b = fmt.Appendf(b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-label="TCP ladder diagram">`+"\n",
 		svgWidth, l.height, svgWidth, l.height)
 	b = append(appendStyle(append(b, "<style>"...)), "</style>\n"...)
@@ -192,8 +206,10 @@ func (d *ladder) arrow(r *Row, from, to int) {
 	d.labels = fmt.Appendf(d.labels, `<text class="label" x="%d" y="%d">%s</text>`+"\n",
 		(svgLeft+svgRight)/2-int(float64(len(text))*svgCharPix/2), from-1, html.EscapeString(text))
 	d.text(svgMargin, from+4, "faint", d.time(s))
-	if len(s.Findings) > 0 && r.Departs {
-		d.text(svgRight+svgLife+100, from+10, "finding", names(s.Findings))
+	if r.Departs {
+		for i, line := range lines(names(s.Findings), svgFinding) {
+			d.text(svgRight+svgFound, from+10+i*(svgRow/2), "finding", line)
+		}
 	}
 }
 
