@@ -12,7 +12,8 @@ import (
 )
 
 // drawn gathers what is to be drawn of each connection, and draws it when its
-// record comes. It keeps some hundred octets for each segment until then.
+// record comes, at the end of the capture. It keeps some hundred octets for
+// each segment until then.
 type drawn struct {
 	out   output
 	opt   Options
