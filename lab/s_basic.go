@@ -12,27 +12,21 @@ import (
 func closes() []*scenario {
 	return []*scenario{
 		{name: "close-client", link: eth, desc: "handshake, a request and an answer; the client closes first",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(_ *lab, c, a *sock.Sock) {
 				c.Close()
 				a.EOF()
 				pause(80)
 				a.Close()
-			}},
+			})},
 		{name: "close-server", link: eth, desc: "handshake, a request and an answer; the server closes first",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(_ *lab, c, a *sock.Sock) {
 				a.Close()
 				c.EOF()
 				pause(80)
 				c.Close()
-			}},
+			})},
 		{name: "close-three-segments", link: eth, desc: "the second FIN carries the ACK of the first: FIN, FIN+ACK, ACK",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(_ *lab, c, a *sock.Sock) {
 				// Reading at once keeps the delayed ACK back until the FIN takes it along.
 				a.SetTCP(unix.TCP_QUICKACK, 0)
 				done := make(chan struct{})
@@ -43,11 +37,9 @@ func closes() []*scenario {
 				pause(20)
 				c.Close()
 				<-done
-			}},
+			})},
 		{name: "half-close", link: eth, desc: "the client shuts down its sending half; the server goes on sending, and closes later",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(_ *lab, c, a *sock.Sock) {
 				c.ShutWR()
 				a.EOF()
 				for range 3 {
@@ -59,13 +51,11 @@ func closes() []*scenario {
 				a.Close()
 				c.EOF()
 				c.Close()
-			}},
+			})},
 		{name: "simultaneous-close", link: eth, desc: "both ends close before either has heard of it",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(_ *lab, c, a *sock.Sock) {
 				both(c.Close, a.Close)
-			}},
+			})},
 	}
 }
 
@@ -89,54 +79,23 @@ func opens() []*scenario {
 		{name: "simultaneous-open", link: eth, desc: "both ends connect to each other; no one listens",
 			run: func(l *lab) {
 				c, s := l.simultaneous()
-				exchange(c, s)
-				c.Close()
-				s.EOF()
-				s.Close()
+				promptly(c, s)
 			}},
 		{name: "refused", link: eth, desc: "no one listens at the port",
-			run: func(l *lab) {
-				if err := l.client().TryConnect(l.send()); err != unix.ECONNREFUSED {
-					sock.Fail("connect: %w instead of a refusal", err)
-				}
-			}},
+			run: func(l *lab) { fails(l.client(), l.send(), unix.ECONNREFUSED) }},
 		{name: "syn-unanswered", link: eth, desc: "every SYN is lost on its way; the client gives up",
 			ctl: map[string]string{"ipv4.tcp_syn_retries": "2", "ipv4.tcp_syn_linear_timeouts": "0"},
 			run: func(l *lab) {
 				l.listen()
 				l.script(between(wire.ToServer, 1, 99, isSYN, wire.DropAfter))
-				if err := l.client().TryConnect(l.send()); err != unix.ETIMEDOUT {
-					sock.Fail("connect: %w instead of a time-out", err)
-				}
+				fails(l.client(), l.send(), unix.ETIMEDOUT)
 			}},
 		{name: "lost-syn", link: eth, desc: "the first SYN is lost behind the tap in the middle",
-			run: func(l *lab) {
-				l.script(nth(wire.ToServer, 1, isSYN, wire.DropAfter))
-				_, c, a := l.connect()
-				exchange(c, a)
-				c.Close()
-				a.EOF()
-				a.Close()
-			}},
+			run: accident(wire.ToServer, isSYN, wire.DropAfter, 0, promptly)},
 		{name: "lost-syn-ack", link: eth, desc: "the first SYN-ACK is lost behind the tap in the middle",
-			run: func(l *lab) {
-				l.script(nth(wire.ToClient, 1, isSYNACK, wire.DropAfter))
-				_, c, a := l.connect()
-				exchange(c, a)
-				c.Close()
-				a.EOF()
-				a.Close()
-			}},
+			run: accident(wire.ToClient, isSYNACK, wire.DropAfter, 0, promptly)},
 		{name: "lost-third-ack", link: eth, desc: "the third ACK is lost and nothing follows it: the server sends its SYN-ACK again",
-			run: func(l *lab) {
-				l.script(nth(wire.ToServer, 1, isACK, wire.DropAfter))
-				_, c, a := l.connect()
-				pause(100)
-				exchange(c, a)
-				c.Close()
-				a.EOF()
-				a.Close()
-			}},
+			run: accident(wire.ToServer, isACK, wire.DropAfter, 100, promptly)},
 		{name: "lost-third-ack-data", link: eth, desc: "the third ACK is lost; the data right behind it takes its place",
 			run: func(l *lab) {
 				l.script(nth(wire.ToServer, 1, isACK, wire.DropAfter))
@@ -154,27 +113,40 @@ func opens() []*scenario {
 				a.Close()
 			}},
 		{name: "ipv6", link: eth, v6: true, desc: "handshake, data and close over IPv6",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(_ *lab, c, a *sock.Sock) {
 				c.Close()
 				a.EOF()
 				pause(80)
 				a.Close()
-			}},
+			})},
 	}
 }
 
-// simultaneous opens a connection from both ends at once.
-func (l *lab) simultaneous() (c, s *sock.Sock) {
+// startBoth has both ends connect to each other at once.
+func (l *lab) startBoth() (c, s *sock.Sock) {
 	c = l.client()
 	s = sock.New(l.s, l.socks, l.saddr)
 	s.Bind(l.send())
 	both(func() { c.StartConnect(l.send()) }, func() { s.StartConnect(l.cend()) })
+	return c, s
+}
+
+// simultaneous opens a connection from both ends at once.
+func (l *lab) simultaneous() (c, s *sock.Sock) {
+	c, s = l.startBoth()
 	for _, x := range []*sock.Sock{c, s} {
 		if err := x.Wait(sock.Timeout); err != nil {
 			sock.Fail("simultaneous open: %w", err)
 		}
 	}
+	return c, s
+}
+
+// crossing begins a simultaneous open and returns when the client's SYN-ACK has
+// left: the client is in SYN-RECEIVED.
+func (l *lab) crossing() (c, s *sock.Sock) {
+	sp := l.spy()
+	c, s = l.startBoth()
+	sp.wait(wire.ToServer, 2)
 	return c, s
 }

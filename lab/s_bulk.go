@@ -96,7 +96,7 @@ func (l *lab) bothWays(n int) {
 		}
 	}
 	pause(100)
-	l.orderly(c, a)
+	orderly(c, a)
 }
 
 // oneOfMany is the client's part of connection i.
@@ -165,35 +165,26 @@ func waits() []*scenario {
 	}
 	return []*scenario{
 		{name: "keep-alive-lost", desc: "one keep-alive is lost, the next is answered",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(l *lab, c, a *sock.Sock) {
 				l.script(nth(wire.ToServer, 1, isACK, wire.DropAfter))
 				keep(c)
 				pause(2600)
-				l.orderly(c, a)
-			}},
+				orderly(c, a)
+			})},
 		{name: "keep-alive-death", desc: "the peer is gone: keep-alives without an answer, then RST", rest: time.Second,
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(l *lab, c, _ *sock.Sock) {
 				keep(c)
 				l.script(l.blackhole())
 				_, _ = c.TryDrain()
-				_ = a
-			}},
+			})},
 		{name: "keep-alive-half-open", desc: "the peer forgot the connection: a keep-alive draws a RST", rest: time.Second,
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(_ *lab, c, a *sock.Sock) {
 				keep(c)
 				a.Vanish()
 				gone(c)
-			}},
+			})},
 		{name: "keep-alive-fin-wait-2", desc: "keep-alives in FIN-WAIT-2",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(_ *lab, c, a *sock.Sock) {
 				keep(c)
 				c.ShutWR()
 				a.EOF()
@@ -201,14 +192,10 @@ func waits() []*scenario {
 				a.Close()
 				c.EOF()
 				c.Close()
-			}},
+			})},
 		{name: "zero-window-fin", desc: "the client closes behind a closed window: its FIN leaves when the window opens",
 			run: func(l *lab) {
-				ls := l.listen()
-				ls.SetInt(unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
-				c := l.client()
-				c.Connect(l.send())
-				a := ls.Accept()
+				c, a := l.narrow(4096)
 				c.SetTimeout(200 * time.Millisecond)
 				_ = c.TrySend(make([]byte, 16000), unix.MSG_DONTWAIT)
 				pause(300)
@@ -223,11 +210,7 @@ func waits() []*scenario {
 			}},
 		{name: "zero-window-lost-update", desc: "the window update is lost: the next probe finds the window open",
 			run: func(l *lab) {
-				ls := l.listen()
-				ls.SetInt(unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
-				c := l.client()
-				c.Connect(l.send())
-				a := ls.Accept()
+				c, a := l.narrow(4096)
 				_ = c.TrySend(make([]byte, 12000), unix.MSG_DONTWAIT)
 				pause(500)
 				lost := false
@@ -246,11 +229,7 @@ func waits() []*scenario {
 			}},
 		{name: "zero-window-abort", desc: "the window stays closed and the client aborts",
 			run: func(l *lab) {
-				ls := l.listen()
-				ls.SetInt(unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
-				c := l.client()
-				c.Connect(l.send())
-				a := ls.Accept()
+				c, a := l.narrow(4096)
 				_ = c.TrySend(make([]byte, 16000), unix.MSG_DONTWAIT)
 				pause(600)
 				c.Abort()
@@ -260,11 +239,7 @@ func waits() []*scenario {
 			}},
 		{name: "window-small", desc: "a slow reader: the window moves in small steps",
 			run: func(l *lab) {
-				ls := l.listen()
-				ls.SetInt(unix.SOL_SOCKET, unix.SO_RCVBUF, 8192)
-				c := l.client()
-				c.Connect(l.send())
-				a := ls.Accept()
+				c, a := l.narrow(8192)
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
@@ -276,7 +251,7 @@ func waits() []*scenario {
 				}
 				<-done
 				pause(50)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 	}
 }
@@ -291,10 +266,7 @@ func again() []*scenario {
 				c.Abort()
 				gone(a)
 				pause(100)
-				c = l.client()
-				c.Connect(l.send())
-				a = ls.Accept()
-				l.orderly(c, a)
+				l.reconnect(ls)
 			}},
 		{name: "time-wait-reuse-plain", ctl: map[string]string{"ipv4.tcp_timestamps": "0"}, desc: "TIME-WAIT at the server is reused by a SYN without timestamps",
 			run: func(l *lab) {
@@ -305,10 +277,7 @@ func again() []*scenario {
 				pause(80)
 				c.Close()
 				pause(200)
-				c = l.client()
-				c.Connect(l.send())
-				a = ls.Accept()
-				l.orderly(c, a)
+				l.reconnect(ls)
 			}},
 		{name: "syn-in-last-ack", desc: "the client vanishes without the last ACK and connects again: SYN in LAST-ACK",
 			run: func(l *lab) {
@@ -321,10 +290,7 @@ func again() []*scenario {
 				a.Close()
 				pause(30)
 				c.Vanish()
-				c = l.client()
-				c.Connect(l.send())
-				a = ls.Accept()
-				l.orderly(c, a)
+				l.reconnect(ls)
 			}},
 		{name: "syn-in-fin-wait-2", desc: "the client's host restarts while the server waits in FIN-WAIT-2",
 			run: func(l *lab) {
@@ -335,10 +301,7 @@ func again() []*scenario {
 				pause(60)
 				c.Vanish()
 				pause(60)
-				c = l.client()
-				c.Connect(l.send())
-				a = ls.Accept()
-				l.orderly(c, a)
+				l.reconnect(ls)
 			}},
 		{name: "syn-in-close-wait", desc: "the client's host restarts while the server is in CLOSE-WAIT",
 			run: func(l *lab) {
@@ -353,7 +316,7 @@ func again() []*scenario {
 				c.Connect(l.send())
 				a.Close()
 				a = ls.Accept()
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "three-in-a-row", desc: "three connections from the same port, each closed by the server",
 			run: func(l *lab) {

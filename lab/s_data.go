@@ -30,33 +30,27 @@ func recoveries() []*scenario {
 				l.fiveSegments()
 			}},
 		{name: "lost-alone", desc: "a lone segment is lost twice: tail loss probe, then the retransmission timer",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(l *lab, c, a *sock.Sock) {
 				l.script(between(wire.ToServer, 1, 2, isData, wire.DropAfter))
 				c.SendText("more from the client\n")
 				a.Recv(21)
-				l.orderly(c, a)
-			}},
+				orderly(c, a)
+			})},
 		{name: "lost-backoff", desc: "a lone segment is lost four times: the timer backs off", rest: time.Second,
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(l *lab, c, a *sock.Sock) {
 				l.script(between(wire.ToServer, 1, 4, isData, wire.DropAfter))
 				c.SendText("more from the client\n")
 				a.Recv(21)
-				l.orderly(c, a)
-			}},
+				orderly(c, a)
+			})},
 		{name: "lost-data-server", v6: true, desc: "one segment of the server's is lost, over IPv6",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(l *lab, c, a *sock.Sock) {
 				l.script(nth(wire.ToClient, 3, isData, wire.DropAfter))
 				a.Send(make([]byte, 12000))
 				c.Recv(12000)
 				pause(60)
-				l.orderly(c, a)
-			}},
+				orderly(c, a)
+			})},
 		{name: "lost-data-no-sack", ctl: noSACK, desc: "one segment of many is lost, without SACK: three duplicate ACKs",
 			run: func(l *lab) { l.burst(nth(wire.ToServer, 3, isData, wire.DropAfter), 12) }},
 		{name: "lost-data-plain", ctl: plain, desc: "one segment of many is lost, without SACK and timestamps",
@@ -78,9 +72,7 @@ func recoveries() []*scenario {
 				}, 20)
 			}},
 		{name: "delay-spike", desc: "the path stands still for 400 ms: spurious retransmissions, DSACK",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(l *lab, c, a *sock.Sock) {
 				until := time.Now().Add(400 * time.Millisecond)
 				l.script(func(p *wire.Packet) []wire.Leg {
 					if p.Dir == wire.ToServer {
@@ -93,18 +85,16 @@ func recoveries() []*scenario {
 				c.SendText("more from the client\n")
 				a.Recv(21)
 				pause(100)
-				l.orderly(c, a)
-			}},
+				orderly(c, a)
+			})},
 		{name: "delayed-acks", desc: "the server's ACKs are delayed by 300 ms: a spurious retransmission",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(l *lab, c, a *sock.Sock) {
 				l.script(nth(wire.ToClient, 1, isACK, []wire.Leg{{Before: 300 * time.Millisecond}}))
 				c.SendText("more from the client\n")
 				a.Recv(21)
 				pause(500)
-				l.orderly(c, a)
-			}},
+				orderly(c, a)
+			})},
 		{name: "reordered-many", desc: "every fourth segment is late by 4 ms behind the tap",
 			run: func(l *lab) {
 				l.burst(everyNth(wire.ToServer, 4, []wire.Leg{{After: 4 * time.Millisecond}}), 24)
@@ -159,7 +149,7 @@ func recoveries() []*scenario {
 					pause(5)
 				}
 				a.Recv(5000)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "wraparound-syn", desc: "the client's SYN takes the last number before the wrap",
 			run: func(l *lab) {
@@ -168,7 +158,7 @@ func recoveries() []*scenario {
 				c.SetISN(0xffffffff)
 				c.Connect(l.send())
 				a := ls.Accept()
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "wraparound-fin", desc: "the client's FIN takes the last number before the wrap, and is lost once",
 			run: func(l *lab) {
@@ -201,7 +191,7 @@ func (l *lab) burst(s wire.Script, n int) {
 	a.Recv(n * 1448)
 	<-done
 	pause(100)
-	l.orderly(c, a)
+	orderly(c, a)
 }
 
 // everyNth gives a fate to every n-th packet with data.
@@ -242,7 +232,7 @@ func options() []*scenario {
 	with := func(name, desc string, ctl map[string]string) *scenario {
 		return &scenario{name: name, desc: desc, ctl: ctl, run: func(l *lab) {
 			_, c, a := l.connect()
-			l.orderly(c, a)
+			orderly(c, a)
 		}}
 	}
 	return []*scenario{
@@ -281,7 +271,7 @@ func options() []*scenario {
 				return []wire.Leg{{Frame: l.w.Wrap(p.Dir, &t)}}
 			})
 			_, c, a := l.connect()
-			l.orderly(c, a)
+			orderly(c, a)
 		}},
 		{name: "sequence-shifted", desc: "a middlebox shifts the client's numbers by a constant", run: func(l *lab) {
 			const shift = 0x40000000
@@ -299,7 +289,7 @@ func options() []*scenario {
 				return []wire.Leg{{Frame: f}}
 			})
 			_, c, a := l.connect()
-			l.orderly(c, a)
+			orderly(c, a)
 		}},
 	}
 }
@@ -350,7 +340,7 @@ func fastOpens() []*scenario {
 				c := open(l)
 				a := ls.Accept()
 				a.Recv(24)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "fast-open-answer", desc: "the server answers the request of the SYN before the third ACK", ctl: ctl, half: slowPath,
 			run: func(l *lab) {
@@ -363,7 +353,7 @@ func fastOpens() []*scenario {
 				a := <-done
 				c.Recv(23)
 				pause(100)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "fast-open-close", desc: "the server answers and closes before the third ACK: FIN from SYN-RECEIVED", ctl: ctl, half: slowPath,
 			run: func(l *lab) {
@@ -386,7 +376,7 @@ func fastOpens() []*scenario {
 				c := open(l)
 				a := ls.Accept()
 				a.Recv(24)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "fast-open-lost-syn", desc: "the SYN with data is lost; the client sends it again without", ctl: ctl,
 			run: func(l *lab) {
@@ -395,7 +385,7 @@ func fastOpens() []*scenario {
 				c := open(l)
 				a := ls.Accept()
 				a.Recv(24)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "fast-open-lost-syn-ack", desc: "the SYN-ACK of a Fast Open is lost", ctl: ctl,
 			run: func(l *lab) {
@@ -405,7 +395,7 @@ func fastOpens() []*scenario {
 				a := ls.Accept()
 				a.Recv(24)
 				pause(1500)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 	}
 }

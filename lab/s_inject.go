@@ -96,7 +96,7 @@ func injections() []*scenario {
 					t.Options = timestamp(s.tsval(wire.ToServer)-1000000, s.tsval(wire.ToClient))
 				}), "a FIN with an old timestamp")
 				pause(100)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "spoof-rst-syn-sent", desc: "forged RSTs reach a client in SYN-SENT: one with a wrong ACK, then one that fits", half: slowPath,
 			run: func(l *lab) {
@@ -142,7 +142,7 @@ func injections() []*scenario {
 					sock.Fail("connect: %w", err)
 				}
 				a := ls.Accept()
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "old-duplicate-syn", desc: "an old duplicate SYN reaches the server before the client's own (RFC 9293 figure 8)", half: slowPath,
 			run: func(l *lab) {
@@ -157,7 +157,7 @@ func injections() []*scenario {
 					sock.Fail("connect: %w", err)
 				}
 				a := ls.Accept()
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "spoof-syn", desc: "a forged SYN: the SYN-ACK reaches a host that never asked, and its RST clears the server",
 			run: func(l *lab) {
@@ -169,7 +169,7 @@ func injections() []*scenario {
 			run: func(l *lab) {
 				s := l.spy()
 				_, c, a := l.connect()
-				l.orderly(c, a)
+				orderly(c, a)
 				pause(100)
 				l.inject(wire.ToClient, wire.BeforeTap, with(s.next(wire.ToClient), func(t *packet.TCP) {
 					t.Seq -= 24
@@ -181,7 +181,7 @@ func injections() []*scenario {
 			run: func(l *lab) {
 				s := l.spy()
 				_, c, a := l.connect()
-				l.orderly(c, a)
+				orderly(c, a)
 				pause(100)
 				l.inject(wire.ToClient, wire.BeforeTap, with(s.next(wire.ToClient), func(t *packet.TCP) { t.Flags = packet.RST; t.Ack = 0 }), "the next number")
 				pause(100)
@@ -190,7 +190,7 @@ func injections() []*scenario {
 			run: func(l *lab) {
 				s := l.spy()
 				_, c, a := l.connect()
-				l.orderly(c, a)
+				orderly(c, a)
 				pause(100)
 				l.inject(wire.ToClient, wire.BeforeTap, with(s.next(wire.ToClient), func(t *packet.TCP) { t.Flags = packet.RST; t.Ack = 0 }), "the next number")
 				pause(100)

@@ -5,6 +5,7 @@ package main
 import (
 	"time"
 
+	"github.com/tcpstate/tcpstate/lab/internal/sock"
 	"github.com/tcpstate/tcpstate/lab/internal/wire"
 )
 
@@ -22,24 +23,20 @@ func losses() []*scenario {
 				l.fiveSegments()
 			}},
 		{name: "lost-fin", link: eth, desc: "the first FIN is lost and sent again",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(l *lab, c, a *sock.Sock) {
 				l.script(nth(wire.ToServer, 1, isFIN, wire.DropAfter))
 				c.Close()
 				a.EOF()
 				a.Close()
-			}},
+			})},
 		{name: "lost-last-ack", link: eth, desc: "the ACK of the second FIN is lost; the FIN comes again and is acknowledged again",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(l *lab, c, a *sock.Sock) {
 				c.Close()
 				a.EOF()
 				pause(60)
 				l.script(nth(wire.ToServer, 1, isACK, wire.DropAfter))
 				a.Close()
-			}},
+			})},
 		{name: "duplicate-data", link: eth, desc: "the network delivers a segment twice",
 			run: func(l *lab) {
 				l.script(nth(wire.ToServer, 2, isData, []wire.Leg{{}, {Before: 3 * time.Millisecond}}))

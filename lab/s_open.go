@@ -23,25 +23,17 @@ func handshakes() []*scenario {
 				c.SendText("request from the client\n")
 				a := ls.Accept()
 				a.Recv(24)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "lost-syn-before-tap", desc: "the first SYN is lost before the tap in the middle",
-			run: func(l *lab) {
-				l.script(nth(wire.ToServer, 1, isSYN, wire.DropBefore))
-				_, c, a := l.connect()
-				l.orderly(c, a)
-			}},
+			run: accident(wire.ToServer, isSYN, wire.DropBefore, 0, orderly)},
 		{name: "lost-syn-ack-before-tap", desc: "the first SYN-ACK is lost before the tap in the middle",
-			run: func(l *lab) {
-				l.script(nth(wire.ToClient, 1, isSYNACK, wire.DropBefore))
-				_, c, a := l.connect()
-				l.orderly(c, a)
-			}},
+			run: accident(wire.ToClient, isSYNACK, wire.DropBefore, 0, orderly)},
 		{name: "lost-syn-ack-twice", desc: "two SYN-ACKs are lost",
 			run: func(l *lab) {
 				l.script(between(wire.ToClient, 1, 2, isSYNACK, wire.DropAfter))
 				_, c, a := l.connect()
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "syn-ack-lost-for-good", desc: "no SYN-ACK ever arrives: the client gives up, then the server", rest: 3500 * time.Millisecond,
 			cctl: map[string]string{"ipv4.tcp_syn_retries": "1", "ipv4.tcp_syn_linear_timeouts": "0"},
@@ -49,30 +41,14 @@ func handshakes() []*scenario {
 			run: func(l *lab) {
 				l.listen()
 				l.script(between(wire.ToClient, 1, 99, isSYNACK, wire.DropAfter))
-				if err := l.client().TryConnect(l.send()); err != unix.ETIMEDOUT {
-					sock.Fail("connect: %w instead of a time-out", err)
-				}
+				fails(l.client(), l.send(), unix.ETIMEDOUT)
 			}},
 		{name: "delayed-syn", desc: "the SYN is delayed by more than the client's patience: both copies arrive",
-			run: func(l *lab) {
-				l.script(nth(wire.ToServer, 1, isSYN, []wire.Leg{{After: 1200 * time.Millisecond}}))
-				_, c, a := l.connect()
-				pause(400)
-				l.orderly(c, a)
-			}},
+			run: accident(wire.ToServer, isSYN, []wire.Leg{{After: 1200 * time.Millisecond}}, 400, orderly)},
 		{name: "duplicate-syn", desc: "the network delivers the SYN twice",
-			run: func(l *lab) {
-				l.script(nth(wire.ToServer, 1, isSYN, []wire.Leg{{}, {Before: 3 * time.Millisecond}}))
-				_, c, a := l.connect()
-				l.orderly(c, a)
-			}},
+			run: accident(wire.ToServer, isSYN, []wire.Leg{{}, {Before: 3 * time.Millisecond}}, 0, orderly)},
 		{name: "duplicate-syn-ack", desc: "the network delivers the SYN-ACK twice",
-			run: func(l *lab) {
-				l.script(nth(wire.ToClient, 1, isSYNACK, []wire.Leg{{}, {Before: 20 * time.Millisecond}}))
-				_, c, a := l.connect()
-				pause(60)
-				l.orderly(c, a)
-			}},
+			run: accident(wire.ToClient, isSYNACK, []wire.Leg{{}, {Before: 20 * time.Millisecond}}, 60, orderly)},
 		{name: "abort-in-syn-sent", desc: "the client closes while its SYN is on its way: the SYN-ACK finds no socket",
 			run: func(l *lab) {
 				l.listen()
@@ -84,33 +60,23 @@ func handshakes() []*scenario {
 		{name: "refused-by-icmp", desc: "the server's packet filter answers the SYN with ICMP port unreachable",
 			run: func(l *lab) {
 				l.filter("reject with icmp port-unreachable")
-				if err := l.client().TryConnect(l.send()); err != unix.ECONNREFUSED {
-					sock.Fail("connect: %w instead of a refusal", err)
-				}
+				fails(l.client(), l.send(), unix.ECONNREFUSED)
 			}},
 		{name: "refused-by-filter", desc: "the server's packet filter answers the SYN with a RST",
 			run: func(l *lab) {
 				l.filter("reject with tcp reset")
-				if err := l.client().TryConnect(l.send()); err != unix.ECONNREFUSED {
-					sock.Fail("connect: %w instead of a refusal", err)
-				}
+				fails(l.client(), l.send(), unix.ECONNREFUSED)
 			}},
 		{name: "refused-ipv6", v6: true, desc: "no one listens at the port, over IPv6",
-			run: func(l *lab) {
-				if err := l.client().TryConnect(l.send()); err != unix.ECONNREFUSED {
-					sock.Fail("connect: %w instead of a refusal", err)
-				}
-			}},
+			run: func(l *lab) { fails(l.client(), l.send(), unix.ECONNREFUSED) }},
 		{name: "refused-then-accepted", desc: "the first attempt is refused, the second from the same port succeeds",
 			run: func(l *lab) {
 				c := l.client()
-				if err := c.TryConnect(l.send()); err != unix.ECONNREFUSED {
-					sock.Fail("connect: %w instead of a refusal", err)
-				}
+				fails(c, l.send(), unix.ECONNREFUSED)
 				c.Close()
 				pause(100)
 				_, c, a := l.connect()
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "split-handshake", link: eth, raw: [2]bool{false, true}, desc: "the server answers the SYN with a SYN of its own: four segments",
 			run: func(l *lab) { l.split(false) }},
@@ -136,7 +102,7 @@ func (l *lab) crowd() (*sock.Sock, []*sock.Sock) {
 }
 
 // orderly ends a connection as most do.
-func (l *lab) orderly(c, a *sock.Sock) {
+func orderly(c, a *sock.Sock) {
 	exchange(c, a)
 	c.Close()
 	a.EOF()
@@ -196,7 +162,7 @@ func queues() []*scenario {
 			sctl: map[string]string{"ipv4.tcp_syncookies": "2"},
 			run: func(l *lab) {
 				_, c, a := l.connect()
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "syn-cookies-lost-third-ack", desc: "with cookies a lost third ACK leaves the server without any state until the data come",
 			sctl: map[string]string{"ipv4.tcp_syncookies": "2"},
@@ -209,7 +175,7 @@ func queues() []*scenario {
 				c.SendText("request from the client\n")
 				a := ls.Accept()
 				a.Recv(24)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "accept-queue-overflow", desc: "three clients meet an accept queue with room for one: the server stays in SYN-RECEIVED until it accepts", rest: 1500 * time.Millisecond,
 			run: func(l *lab) {
@@ -276,7 +242,7 @@ func queues() []*scenario {
 				c.SendText("request from the client\n")
 				a := ls.Accept()
 				a.Recv(24)
-				l.orderly(c, a)
+				orderly(c, a)
 			}},
 		{name: "defer-accept-close", desc: "TCP_DEFER_ACCEPT: the client closes without having sent a request",
 			run: func(l *lab) {
@@ -296,40 +262,29 @@ func queues() []*scenario {
 
 // simultaneousOpens are opens from both ends with an accident on the way.
 func simultaneousOpens() []*scenario {
-	finish := func(l *lab, c, s *sock.Sock) {
-		exchange(c, s)
-		c.Close()
-		s.EOF()
-		s.Close()
-	}
 	return []*scenario{
 		{name: "simultaneous-open-lost-syn", desc: "one of the two SYNs is lost",
 			run: func(l *lab) {
 				l.script(nth(wire.ToServer, 1, isSYN, wire.DropAfter))
 				c, s := l.simultaneous()
 				pause(60)
-				finish(l, c, s)
+				promptly(c, s)
 			}},
 		{name: "simultaneous-open-lost-syn-ack", desc: "one of the two SYN-ACKs is lost", rest: 1500 * time.Millisecond,
 			run: func(l *lab) {
 				l.script(nth(wire.ToServer, 1, isSYNACK, wire.DropAfter))
 				c, s := l.simultaneous()
 				pause(60)
-				finish(l, c, s)
+				promptly(c, s)
 			}},
 		{name: "simultaneous-open-ipv6", v6: true, desc: "both ends connect to each other over IPv6",
 			run: func(l *lab) {
 				c, s := l.simultaneous()
-				finish(l, c, s)
+				promptly(c, s)
 			}},
 		{name: "simultaneous-open-close", desc: "both ends connect to each other, and the client closes before it is established: FIN from SYN-RECEIVED", half: [2]time.Duration{20 * time.Millisecond, 20 * time.Millisecond},
 			run: func(l *lab) {
-				sp := l.spy()
-				c := l.client()
-				s := sock.New(l.s, l.socks, l.saddr)
-				s.Bind(l.send())
-				both(func() { c.StartConnect(l.send()) }, func() { s.StartConnect(l.cend()) })
-				sp.wait(wire.ToServer, 2) // the client's SYN-ACK: it is in SYN-RECEIVED
+				c, s := l.crossing()
 				c.Close()
 				pause(150)
 				s.EOF()
@@ -337,12 +292,7 @@ func simultaneousOpens() []*scenario {
 			}},
 		{name: "simultaneous-open-shutdown", desc: "both ends connect to each other, and the client shuts down before it is established: the FIN waits", half: [2]time.Duration{20 * time.Millisecond, 20 * time.Millisecond},
 			run: func(l *lab) {
-				sp := l.spy()
-				c := l.client()
-				s := sock.New(l.s, l.socks, l.saddr)
-				s.Bind(l.send())
-				both(func() { c.StartConnect(l.send()) }, func() { s.StartConnect(l.cend()) })
-				sp.wait(wire.ToServer, 2) // the client's SYN-ACK: it is in SYN-RECEIVED
+				c, s := l.crossing()
 				c.ShutWR()
 				pause(150)
 				s.EOF()
@@ -353,12 +303,7 @@ func simultaneousOpens() []*scenario {
 			}},
 		{name: "simultaneous-open-abort", desc: "both ends connect to each other; the client aborts in SYN-RECEIVED", half: [2]time.Duration{20 * time.Millisecond, 20 * time.Millisecond},
 			run: func(l *lab) {
-				sp := l.spy()
-				c := l.client()
-				s := sock.New(l.s, l.socks, l.saddr)
-				s.Bind(l.send())
-				both(func() { c.StartConnect(l.send()) }, func() { s.StartConnect(l.cend()) })
-				sp.wait(wire.ToServer, 2)
+				c, s := l.crossing()
 				c.Abort()
 				_ = s.Wait(time.Second)
 			}},

@@ -13,12 +13,10 @@ const tcpNoDelay = unix.TCP_NODELAY
 func resets() []*scenario {
 	return []*scenario{
 		{name: "rst-linger", link: eth, desc: "the client closes with a linger time of zero: RST instead of FIN",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(_ *lab, c, a *sock.Sock) {
 				c.Abort()
 				gone(a)
-			}},
+			})},
 		{name: "rst-unread", link: eth, desc: "the server closes with data unread: RST instead of FIN",
 			run: func(l *lab) {
 				_, c, a := l.connect()

@@ -5,6 +5,7 @@ package main
 import (
 	"time"
 
+	"github.com/tcpstate/tcpstate/lab/internal/sock"
 	"github.com/tcpstate/tcpstate/lab/internal/wire"
 	"golang.org/x/sys/unix"
 )
@@ -13,9 +14,7 @@ import (
 func windows() []*scenario {
 	return []*scenario{
 		{name: "keep-alive", link: eth, desc: "an idle connection with keep-alives every second, then a close", rest: 500 * time.Millisecond,
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(_ *lab, c, a *sock.Sock) {
 				c.SetTCP(unix.TCP_KEEPIDLE, 1)
 				c.SetTCP(unix.TCP_KEEPINTVL, 1)
 				c.SetInt(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
@@ -24,14 +23,10 @@ func windows() []*scenario {
 				a.EOF()
 				pause(80)
 				a.Close()
-			}},
+			})},
 		{name: "zero-window", link: eth, desc: "the server does not read: its window closes, the client probes, then it opens",
 			run: func(l *lab) {
-				ls := l.listen()
-				ls.SetInt(unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
-				c := l.client()
-				c.Connect(l.send())
-				a := ls.Accept()
+				c, a := l.narrow(4096)
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
@@ -105,14 +100,12 @@ func others() []*scenario {
 		{name: "raw-ip", link: tun, desc: "a whole connection over a link without a link layer", run: plain},
 		{name: "any", link: eth, any: true, desc: "a whole connection; tcpdump -i any at the client writes Linux cooked v2", run: plain},
 		{name: "lost-fin-raw-ip", link: tun, v6: true, desc: "the second FIN is lost and sent again, over IPv6 without a link layer",
-			run: func(l *lab) {
-				_, c, a := l.connect()
-				exchange(c, a)
+			run: talked(func(l *lab, c, a *sock.Sock) {
 				c.Close()
 				a.EOF()
 				pause(60)
 				l.script(nth(wire.ToClient, 1, isFIN, wire.DropAfter))
 				a.Close()
-			}},
+			})},
 	}
 }

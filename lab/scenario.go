@@ -15,6 +15,7 @@ import (
 	"github.com/tcpstate/tcpstate/lab/internal/tap"
 	"github.com/tcpstate/tcpstate/lab/internal/wire"
 	"github.com/tcpstate/tcpstate/lab/truth"
+	"golang.org/x/sys/unix"
 )
 
 // link is how the two hosts are joined.
@@ -111,6 +112,60 @@ func (l *lab) connect() (ls, c, a *sock.Sock) {
 	c.Connect(l.send())
 	a = ls.Accept()
 	return ls, c, a
+}
+
+// talked is the script of a connection that is made and has exchanged a little
+// data before f goes on with it.
+func talked(f func(l *lab, c, a *sock.Sock)) func(l *lab) {
+	return func(l *lab) {
+		_, c, a := l.connect()
+		exchange(c, a)
+		f(l, c, a)
+	}
+}
+
+// accident is the script of a connection during whose handshake the first packet
+// that is wanted meets a fate; ms milliseconds later the rest follows.
+func accident(dir wire.Dir, want func(*wire.Packet) bool, fate []wire.Leg, ms int, rest func(c, a *sock.Sock)) func(l *lab) {
+	return func(l *lab) {
+		l.script(nth(dir, 1, want, fate))
+		_, c, a := l.connect()
+		pause(ms)
+		rest(c, a)
+	}
+}
+
+// reconnect opens a connection between the usual ports again, to a listener that
+// is there already, and ends it as most do.
+func (l *lab) reconnect(ls *sock.Sock) {
+	c := l.client()
+	c.Connect(l.send())
+	orderly(c, ls.Accept())
+}
+
+// narrow makes a connection whose server offers a receive buffer of so many
+// octets.
+func (l *lab) narrow(buffer int) (c, a *sock.Sock) {
+	ls := l.listen()
+	ls.SetInt(unix.SOL_SOCKET, unix.SO_RCVBUF, buffer)
+	c = l.client()
+	c.Connect(l.send())
+	return c, ls.Accept()
+}
+
+// fails has the socket connect and fail so.
+func fails(c *sock.Sock, to netip.AddrPort, want unix.Errno) {
+	if err := c.TryConnect(to); err != want {
+		sock.Fail("connect: %v instead of %w", err, want)
+	}
+}
+
+// promptly exchanges a little data; then both close, the client first.
+func promptly(c, a *sock.Sock) {
+	exchange(c, a)
+	c.Close()
+	a.EOF()
+	a.Close()
 }
 
 // exchange sends a little data both ways and waits for it.

@@ -79,34 +79,33 @@ func (l *Ledger) Apply(rep *Report) (unlisted []string) {
 	if rep.File.Seed != 0 {
 		return nil // random traffic is held to shares, not to a list
 	}
-	for i := range rep.States {
-		r := &rep.States[i]
-		if r.Right {
-			continue
+	check := func(listed *bool, tap, side string, subject Subject, what disagreement) {
+		if *listed = l.find(rep.File.Scenario, tap, side, subject, what.said()); !*listed {
+			unlisted = append(unlisted, what.String())
 		}
-		if r.Listed = l.find(r.Scenario, r.Tap, r.Side, States, r.said()); !r.Listed {
-			unlisted = append(unlisted, r.String())
+	}
+	for i := range rep.States {
+		if r := &rep.States[i]; !r.Right {
+			check(&r.Listed, r.Tap, r.Side, States, r)
 		}
 	}
 	for i := range rep.Ours {
-		a := &rep.Ours[i]
-		if len(a.Missed) == 0 && len(a.Invented) == 0 {
-			continue
-		}
-		if a.Listed = l.find(a.Scenario, a.Tap, a.Side, Retransmissions, a.said()); !a.Listed {
-			unlisted = append(unlisted, a.String())
+		if a := &rep.Ours[i]; len(a.Missed) > 0 || len(a.Invented) > 0 {
+			check(&a.Listed, a.Tap, a.Side, Retransmissions, a)
 		}
 	}
 	for i := range rep.Resets {
-		r := &rep.Resets[i]
-		if r.Want == r.Got {
-			continue
-		}
-		if r.Listed = l.find(r.Scenario, r.Tap, r.Side, Resets, r.said()); !r.Listed {
-			unlisted = append(unlisted, r.String())
+		if r := &rep.Resets[i]; r.Want != r.Got {
+			check(&r.Listed, r.Tap, r.Side, Resets, r)
 		}
 	}
 	return unlisted
+}
+
+// disagreement is what the program says otherwise than the kernel.
+type disagreement interface {
+	said() string // as Exception.Got has it
+	String() string
 }
 
 // Stale returns the exceptions that stood for nothing at one of their taps.
