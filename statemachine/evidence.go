@@ -21,8 +21,11 @@ func (y *end) grace(x *end) Time {
 	if y.resp > 0 {
 		return 2*y.resp + response
 	}
-	if x.resp > 0 {
+	switch {
+	case x.resp >= remote:
 		return 2*x.resp + response // the other half of the round trip: the best there is
+	case x.resp > 0:
+		return minRTO // x is at the tap, y wherever; x would have sent again
 	}
 	return responseUnknown
 }
