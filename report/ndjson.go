@@ -2,7 +2,9 @@ package report
 
 import (
 	"io"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/statemachine"
@@ -15,7 +17,8 @@ type ndjson struct {
 	events EventSet
 	stamp  utcStamp
 	j      object
-	names  []string
+	names  []string            // scratch
+	codes  []statemachine.Code // scratch
 }
 
 func newNDJSON(w io.Writer, o Options) *ndjson {
@@ -267,11 +270,10 @@ func (n *ndjson) counts(c *analyzer.Connection, client, server *analyzer.Endpoin
 	}
 	j.close()
 	j.within("findings")
-	for code, left := statemachine.Code(0), len(c.Findings); left > 0 && code < statemachine.NumCodes; code++ {
-		if k, ok := c.Findings[code]; ok {
-			j.uint(code.String(), uint64(k))
-			left--
-		}
+	n.codes = slices.AppendSeq(n.codes[:0], maps.Keys(c.Findings))
+	slices.Sort(n.codes)
+	for _, code := range n.codes {
+		j.uint(code.String(), uint64(c.Findings[code]))
 	}
 	j.close()
 }
