@@ -8,8 +8,8 @@ type SplitSource interface {
 	// Split returns at most n sources, itself the first of them, to be called
 	// before the first Next. Each gives all packets, in the same order and with
 	// the same numbers. Segments and ICMP errors whose flow is dealt to another
-	// one have Foreign set, and only Number, Time, Link, Skip, HasTCP, Comment
-	// and ICMP.Quotes of them mean something. The others may be read in other
+	// one have Foreign set, and only Number, Time, Link, Skip, HasTCP, Comment,
+	// Drops and ICMP.Quotes of them mean something. The others may be read in other
 	// goroutines than the first.
 	Split(n int) []Source
 }

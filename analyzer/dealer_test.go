@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// splitting is a source of which every part is made anew.
+// splitting is a source of which every part is made anew. What its parts do not
+// have to tell of a foreign packet they leave out.
 type splitting struct {
 	Source
 	again  func() Source
@@ -27,7 +28,12 @@ func (s *splitting) Split(n int) []Source {
 func (s *splitting) Next(p *Packet) error {
 	err := s.Source.Next(p)
 	if err == nil && s.dealer != nil && (p.Skip == NotSkipped || p.ICMP.Quotes) {
-		p.Foreign = !s.dealer.Mine(SumOf(p.Src, p.Dst))
+		if !s.dealer.Mine(SumOf(p.Src, p.Dst)) {
+			*p = Packet{
+				Foreign: true, Number: p.Number, Time: p.Time, Link: p.Link, Skip: p.Skip, HasTCP: p.HasTCP,
+				Comment: p.Comment, Drops: p.Drops, ICMP: ICMPError{Quotes: p.ICMP.Quotes},
+			}
+		}
 	}
 	return err
 }

@@ -146,3 +146,52 @@ func TestWorkers(t *testing.T) {
 		}
 	}
 }
+
+// All that a capture tells beside segments (ICMP errors, broken segments, other
+// packets, losses, a clock that runs backwards) means the same to every number
+// of workers.
+func TestWorkersBesideSegments(t *testing.T) {
+	for seed := range uint64(10) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		s := noise(seed, 600)
+		for i := range 60 {
+			c := s.talk(fmt.Sprintf("10.1.0.%d:%d", i, 2000+i), "10.2.0.1:80")
+			c.handshake()
+			c.data()
+			c.next[cl] += r.Uint32N(2) * 500 // not captured
+			c.data()
+			if i%3 != 0 {
+				c.clientCloses()
+			}
+			s.wait(time.Duration(r.IntN(40)-2) * time.Second)
+		}
+		told := len(s.packets) - 1
+		s.wait(10 * time.Minute) // so that many are over before some worker has another packet of its own
+		s.talk("10.3.0.1:1024", "10.2.0.1:80").handshake()
+		for i := range s.packets {
+			p := &s.packets[i]
+			switch r.IntN(12) {
+			case 0:
+				p.Skip, p.HasTCP = SkipNotTCP, false
+				p.ICMP = ICMPError{Quotes: true, Type: 3, Code: uint8(r.IntN(5)), Seq: p.Segment.Seq}
+			case 1:
+				p.Skip = SkipMalformed
+			case 2:
+				p.Skip, p.HasTCP = SkipNotIP, false
+			}
+			if i >= told {
+				p.Drops = 7
+			}
+		}
+		for _, opt := range []Options{{Wants: wantAll}, {Wants: WantNotes}, {Wants: WantConnections}} {
+			opt.Workers = 1
+			want := s.run(t, opt)
+			for _, opt.Workers = range []int{2, 3, 8} {
+				if got := s.run(t, opt); !slices.Equal(got.lines, want.lines) || fmt.Sprint(got.conns) != fmt.Sprint(want.conns) ||
+					fmt.Sprint(*got.capture) != fmt.Sprint(*want.capture) {
+					t.Fatalf("seed %d, %+v: not what one worker says", seed, opt)
+				}
+			}
+		}
+	}
+}

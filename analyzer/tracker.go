@@ -113,7 +113,6 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 	at, fromLow, seg := it.at(), it.fromLow, &it.packet.Segment
 	backwards := t.tick(at)
 	t.own = true
-	t.drops = max(t.drops, it.packet.Drops)
 	i := t.table.find(&it.key, it.hash)
 	if i == 0 {
 		t.makeRoom()

@@ -78,6 +78,12 @@ func (b *batch) add(p *Packet, seed hashSeed) {
 // free returns the slot for the next packet.
 func (b *batch) free() *Packet { return &b.packets[len(b.items)] }
 
+// first puts a packet into the first slot of an empty batch.
+func (b *batch) first(p *Packet) *Packet {
+	b.packets[0] = *p
+	return &b.packets[0]
+}
+
 func (b *batch) full() bool { return len(b.kinds) == batchPackets }
 
 func (b *batch) reset() { b.when, b.kinds, b.items = b.when[:0], b.kinds[:0], b.items[:0] }
@@ -211,6 +217,11 @@ func (w *worker) read(ctx context.Context) error {
 
 // see takes a packet.
 func (w *worker) see(p *Packet) {
+	if p.Drops > w.tracker.drops { // told with any packet, so that all workers learn it at the same
+		w.follow()
+		w.tracker.drops = p.Drops
+		p = w.batch.first(p)
+	}
 	if p.Skip == NotSkipped || p.ICMP.Quotes {
 		if w.batch.add(p, w.tracker.table.seed); w.batch.full() {
 			w.follow()
