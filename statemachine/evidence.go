@@ -210,11 +210,12 @@ func (r *resolution) tooSoon(y Side, i int) int {
 
 // inOrder moves segment i behind what y sent without the numbers that x had
 // sent before it or with it. A hole at y would explain the same ACKs, so
-// numbers sent again prove nothing.
+// numbers sent again prove nothing, and neither do those that only segment i
+// tells of: they did not pass the tap.
 func (r *resolution) inOrder(y Side, i int) int {
 	e := &r.log[i]
 	pos := i + 1
-	if !r.ends[y.Peer()].is(hasNxt) || r.resent(y.Peer(), i, e.maxEnd) {
+	if !r.ends[y.Peer()].is(hasNxt) || r.resent(y.Peer(), i, e.maxEnd) || e.is(newEnd) && e.seq == e.end {
 		return pos
 	}
 	end := r.cover(y, i, e.maxEnd)
