@@ -37,7 +37,7 @@ func (p *packet) stamp() stamp {
 }
 
 // follow finds for every packet of tap the one at its sender's own tap: itself
-// there, elsewhere the latest of the same form that left before. own are the taps of the two hosts,
+// there, elsewhere the latest of the same form that left before and has no other. own are the taps of the two hosts,
 // by the sender of each packet.
 func follow(tap *sight, own func(*packet) *sight) []passage {
 	type at struct {
@@ -53,6 +53,7 @@ func follow(tap *sight, own func(*packet) *sight) []passage {
 	indexed := map[*sight]bool{}
 	out := make([]passage, len(tap.packets))
 	seen := map[at]map[int]bool{}
+	passed := map[at][]int{} // indices of the tap's packets by form
 	for i := range tap.packets {
 		p := &tap.packets[i]
 		s := own(p)
@@ -82,19 +83,59 @@ func follow(tap *sight, own func(*packet) *sight) []passage {
 		if out[i].origin < 0 && p.seg.HasIPID && p.seg.IPID != 0 {
 			out[i].origin = latest(s, stamps[stampAt{s, p.stamp()}], p.at)
 		}
-		if o := out[i].origin; o >= 0 {
-			k.f = s.packets[o].form()
-			if seen[k] == nil {
-				seen[k] = map[int]bool{}
-			}
-			if p.seg.Flags.Has(statemachine.RST) {
-				o = firstOfBurst(s, forms[k], o, seen[k])
-			}
-			out[i].origin, out[i].copy = o, seen[k][o]
-			seen[k][o] = true
+		o := out[i].origin
+		if o < 0 {
+			continue
 		}
+		k.f = s.packets[o].form()
+		if !p.seg.Flags.Has(statemachine.RST) {
+			passed[k] = append(passed[k], i)
+			continue
+		}
+		if seen[k] == nil {
+			seen[k] = map[int]bool{}
+		}
+		o = firstOfBurst(s, forms[k], o, seen[k])
+		out[i].origin, out[i].copy = o, seen[k][o]
+		seen[k][o] = true
+	}
+	for k, arrivals := range passed {
+		share(k.s, forms[k], out, arrivals)
 	}
 	return out
+}
+
+// underWay is how long a packet may be under way at most.
+const underWay statemachine.Time = 60e6
+
+// share gives packets of one form, by their indices at the tap in order, to those
+// that left their sender, by the indices in list: the last one to the last that
+// left before it, each before it to an earlier one that may have been under way at
+// the same time. What is left over are copies; the first of them counts. Packets
+// alike that left within a burst are copies too: the tap cannot tell.
+func share(s *sight, list []int, out []passage, arrivals []int) {
+	first := map[int]int{} // the first arrival by origin
+	for n := len(arrivals) - 1; n >= 0; n-- {
+		w := &out[arrivals[n]]
+		for k := len(list) - 1; k >= 0; k-- {
+			o := list[k]
+			if o > w.origin {
+				continue
+			}
+			d := s.packets[w.origin].at - s.packets[o].at
+			if d > underWay {
+				break
+			}
+			if _, taken := first[o]; !taken && (d == 0 || d > burst) {
+				w.origin = o
+				break
+			}
+		}
+		if later, taken := first[w.origin]; taken {
+			out[later].copy = true
+		}
+		first[w.origin] = arrivals[n]
+	}
 }
 
 // clockSlack is how much earlier than at its sender's tap a packet may seem to
