@@ -54,7 +54,7 @@ func (it *item) at() statemachine.Moment { return it.packet.at() }
 
 // tracker knows all live connections and feeds their segments to the state
 // machine. It owns everything that it touches, so that a run may have several,
-// each with its share of the four-tuples; numbers is then what they share.
+// each with its share of the four-tuples; opens is then who gives the numbers.
 type tracker struct {
 	opt      *Options
 	machine  *statemachine.Machine

@@ -37,18 +37,18 @@ func (fs *files) admit(n int, open []*input) bool {
 	return true
 }
 
-// leave notes that a source will not ask for files any more, from the one with
-// index next on.
+// leave notes that a source will not ask for any more files: it has asked for
+// those with an index below next.
 func (fs *files) leave(next int) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.sources--
 	for i, o := range fs.opened {
-		if i >= next && o.stream != nil {
-			o.stream.join().leave()
-		}
-		if i < next {
-			o.asked--
+		switch {
+		case i < next:
+			o.asked-- // asked counts those that are still there
+		case o.stream != nil:
+			o.stream.join().leave() // the tap that was admitted for the source
 		}
 		if o.asked == fs.sources {
 			delete(fs.opened, i)

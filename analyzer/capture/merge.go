@@ -60,8 +60,8 @@ func (s *Source) earliest(p *analyzer.Packet) error {
 }
 
 // fillHeads reads the next packet of each open file that has none. Files that
-// end are closed. The time of the first packet of the newest file is kept:
-// files that are not open yet have none before it.
+// end are closed. The latest time of a file's first packet is kept: files that
+// are not open yet have none before it.
 func (s *Source) fillHeads() {
 	for i := 0; i < len(s.open); {
 		in := s.open[i]

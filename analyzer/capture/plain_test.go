@@ -9,7 +9,8 @@ import (
 )
 
 // bothWays decodes a frame in place where that goes, and by the layers alone,
-// and compares. It reports whether it went in place.
+// and compares. It reports whether it went in place; of just those frames the
+// flow must be known beforehand.
 func bothWays(t *testing.T, link analyzer.LinkType, wire int, frame []byte) bool {
 	t.Helper()
 	fast := analyzer.Packet{Number: 3, Link: link, Frame: frame, CapLen: uint32(len(frame)), WireLen: uint32(wire)}
@@ -20,7 +21,12 @@ func bothWays(t *testing.T, link analyzer.LinkType, wire int, frame []byte) bool
 	if !reflect.DeepEqual(fast, slow) {
 		t.Fatalf("frame % x\nin place  %+v\nby layers %+v", frame, fast, slow)
 	}
-	return plain(&inPlace)
+	sum, known := plainFlow(&inPlace)
+	ok := plain(&inPlace)
+	if known != ok || known && sum != analyzer.SumOf(fast.Src, fast.Dst) {
+		t.Fatalf("frame % x: flow %#x known %t, decoded in place %t, from %v to %v", frame, sum, known, ok, fast.Src, fast.Dst)
+	}
+	return ok
 }
 
 // The decoder's short way and its long one agree, on frames that are nearly

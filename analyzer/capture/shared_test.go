@@ -247,3 +247,27 @@ func TestSplitClosedEarly(t *testing.T) {
 		t.Errorf("%d packets, want 80", n)
 	}
 }
+
+// A part that is closed twice has left once: the others still share what can be
+// read but once.
+func TestSplitClosedTwice(t *testing.T) {
+	octets, err := os.ReadFile("../../testdata/pcaps/close-client.pcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := OpenAll([]string{Stdin}, bytes.NewReader(octets)).Split(3)
+	for range 2 {
+		if err := parts[2].Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	var counts [2]int
+	for i := range counts {
+		all.Go(func() { counts[i] = len(packetsOf(t, parts[i])) })
+	}
+	all.Wait()
+	if counts[0] == 0 || counts[0] != counts[1] {
+		t.Errorf("%v packets", counts)
+	}
+}

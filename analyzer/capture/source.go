@@ -43,12 +43,13 @@ type Source struct {
 	next    int               // index of the file to open next
 	open    []*input          // the files that are being read, by index
 	current *input            // the one that gave the last packet, nil when it has ended
-	newest  statemachine.Time // of the first packet of the file that was opened last
+	newest  statemachine.Time // the latest first packet of the files opened so far
 
 	filter  *Filter // nil takes every packet
 	packets uint64
 	dropped uint64 // by the files that are done
 	tells   bool   // one of the files so far may tell of drops
+	closed  bool
 	declared
 	errs []*Error
 	more int // errors beyond maxErrors
@@ -186,8 +187,12 @@ func (s *Source) report(e *Error) {
 	s.errs = append(s.errs, e)
 }
 
-// Close frees the files that are open.
+// Close frees the files that are open. To call it again does nothing.
 func (s *Source) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
 	for len(s.open) > 0 {
 		s.shut(s.open[0])
 	}
