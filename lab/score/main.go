@@ -24,6 +24,7 @@ func main() {
 	o := options{out: os.Stdout, log: os.Stderr}
 	flag.StringVar(&o.dir, "dir", "testdata/truth", "recorded scenarios")
 	flag.BoolVar(&o.record, "record", false, "record all scenarios and random sets anew, into a temporary directory")
+	flag.StringVar(&o.keep, "keep", "", "directory that keeps what is recorded")
 	flag.IntVar(&o.sets, "sets", 2, "how many random sets to record")
 	flag.StringVar(&o.only, "only", "", "scenarios to record, as in the lab's -only")
 	flag.StringVar(&o.write, "write", "", "file whose table is replaced by this one")
@@ -39,6 +40,7 @@ func main() {
 // options are a run's choices.
 type options struct {
 	dir, only, write string
+	keep             string
 	record           bool
 	sets             int
 	verbose          bool
@@ -50,11 +52,14 @@ type options struct {
 func (o *options) run() error {
 	origin := "the recordings of " + o.dir
 	if o.record {
-		tmp, err := os.MkdirTemp("", "truth-")
-		if err != nil {
-			return err
+		tmp := o.keep
+		if tmp == "" {
+			var err error
+			if tmp, err = os.MkdirTemp("", "truth-"); err != nil {
+				return err
+			}
+			defer os.RemoveAll(tmp)
 		}
-		defer os.RemoveAll(tmp)
 		seeds, err := o.recordAll(tmp)
 		if err != nil {
 			fmt.Fprintf(o.log, "not recorded anew (%v); using %s\n", err, o.dir)
