@@ -55,8 +55,8 @@ bench: ## benchmarks: packets per second, allocations
 bench-peers: ## the static build beside tcptrace, argus, tshark and tcpdump, about 6 minutes: docs/performance.md
 	@$(SETUP) && need_go && build_tcpstate "$(BIN)" "" && for p in $(PEERS); do want $$p; done && "$$GO" run ./internal/bench -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS) -repeat $(REPEAT)
 
-bench-growth: build ## how time and memory grow: docs/growth.svg
-	@$(SETUP) && need_go && for p in hyperfine time; do want $$p; done && "$$GO" run ./internal/bench -growth -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS)
+bench-growth: ## how time and memory grow: docs/growth.svg
+	@$(SETUP) && need_go && build_tcpstate "$(BIN)" "" && for p in hyperfine time; do want $$p; done && "$$GO" run ./internal/bench -growth -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS)
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@$(SETUP) && need_go && run_fuzz "$(FUZZTIME)"
