@@ -28,15 +28,21 @@ func (r *resolution) depart(y Side, p int) {
 	case e.isFIN():
 		r.selfEvident(y, p)
 		s.Event, s.Number, s.NumberKind = SendFIN, e.end-1, FINNumber
-		if x.state == CloseWait && x.cert == Presumed {
-			s.Certainty, s.Doubt = Presumed, r.doubtOf(y) // it may have closed before the peer's FIN arrived
-		}
+		r.presumeLike(y, &s)
 		if r.step(s) {
 			x.has |= hasFIN
 			x.finEnd = e.end
 		}
 	default:
 		r.selfEvident(y, p)
+	}
+}
+
+// presumeLike makes y's own FIN, the step s, a presumption where the peer's is
+// one: y may have closed before that arrived.
+func (r *resolution) presumeLike(y Side, s *Step) {
+	if x := &r.ends[y]; x.state == CloseWait && x.cert == Presumed {
+		s.Certainty, s.Proof, s.Doubt = Presumed, 0, r.doubtOf(y)
 	}
 }
 

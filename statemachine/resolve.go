@@ -209,6 +209,9 @@ func (r *resolution) arrive(y Side, a *arrival) {
 		s.Certainty, s.Proof = Presumed, 0
 		s.Doubt = r.doubtOf(y)
 	}
+	if a.event == SendFIN {
+		r.presumeLike(y, &s)
+	}
 	if !r.step(s) {
 		return
 	}
