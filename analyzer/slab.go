@@ -40,14 +40,21 @@ func (s *slab[T]) grow() {
 	s.chunks = append(s.chunks, (*[1 << slabBits]T)(freshPages[T](1<<slabBits)))
 }
 
-// freshPages returns n zeroed elements, every page of which was written to. To
-// read a fresh page first costs two faults: for the first the system lends its
-// page of zeros, and for the second it has to stop all processors.
+// page is the size of the pages that memory is lent in, in octets; where pages
+// are larger, some are touched more than once.
+const page = 4096
+
+// freshPages returns n zeroed elements whose pages the system has lent already.
+// To read a fresh page first costs two faults: for the first the system lends
+// its page of zeros, and for the second it has to stop all processors.
 func freshPages[T any](n int) []T {
-	const page = 4096
 	var zero T
 	s := make([]T, n)
-	for i := 0; i < n; i += max(1, page/max(1, int(unsafe.Sizeof(zero)))) {
+	size := unsafe.Sizeof(zero)
+	if populate(unsafe.Pointer(unsafe.SliceData(s)), uintptr(n)*size) {
+		return s
+	}
+	for i := 0; i < n; i += max(1, page/max(1, int(size))) {
 		s[i] = zero
 	}
 	return s
@@ -71,5 +78,9 @@ func (s *slab[T]) at(i uint32) *T {
 func (s *slab[T]) release(i uint32) {
 	var zero T
 	*s.at(i) = zero
-	s.free = append(s.free, i)
+	s.leave(i)
 }
+
+// leave keeps the element as it is for the next alloc, which then does not zero
+// it.
+func (s *slab[T]) leave(i uint32) { s.free = append(s.free, i) }
