@@ -45,6 +45,10 @@ type Options struct {
 	// record is complete; an error ends the run. In one pass packets and notes
 	// come before that is known, so there it picks among the records only.
 	Choose func(*Connection) (bool, error)
+	// Sift, with AnyOrder and without Choose, holds back the records that the
+	// sink need not be given, in runs of two passes that want neither packets
+	// nor notes; elsewhere it is not asked.
+	Sift Sifter
 	// MaxConnections bounds the live connections; no bound when 0.
 	MaxConnections int
 	// MaxMemory bounds the memory of live connections, in octets; no bound
@@ -169,9 +173,7 @@ func (r *reader) count(p *Packet) {
 		c.First = at
 	}
 	c.Last = at
-	if n := len(c.LinkTypes); n == 0 || c.LinkTypes[n-1] != p.Link && !slices.Contains(c.LinkTypes, p.Link) {
-		c.LinkTypes = append(c.LinkTypes, p.Link)
-	}
+	c.link(p.Link)
 	if p.Comment != nil {
 		c.Commented++
 	}
@@ -180,6 +182,24 @@ func (r *reader) count(p *Packet) {
 		return
 	}
 	c.TCP++
+}
+
+// countRun is count for packets of one link type that all have a segment.
+func (r *reader) countRun(link LinkType, when []statemachine.Moment) {
+	c := &r.capture
+	if c.Packets == 0 {
+		c.First = when[0]
+	}
+	n := uint64(len(when))
+	c.Packets, c.TCP, c.Last = c.Packets+n, c.TCP+n, when[n-1]
+	c.link(link)
+}
+
+// link notes a link type.
+func (c *Capture) link(l LinkType) {
+	if n := len(c.LinkTypes); n == 0 || c.LinkTypes[n-1] != l && !slices.Contains(c.LinkTypes, l) {
+		c.LinkTypes = append(c.LinkTypes, l)
+	}
 }
 
 // close completes the capture's record and closes the source.
@@ -322,6 +342,7 @@ func runTwoPass(ctx context.Context, opt *Options, open func() (Source, error), 
 		return err
 	}
 	r.capture.Findings = c.crowd.found()
+	c.sifted(opt.Sift)
 	return conclude(r, c.ids, c.evicted(), records, sink, opt.wants)
 }
 

@@ -14,10 +14,6 @@ import (
 // given behind them, in the order of the packets (collect.go). So the result
 // does not depend on how many workers there are.
 
-// batchPackets is how many packets a worker decodes before it follows them: the
-// flows of all are looked up together (table.warm).
-const batchPackets = 128
-
 // sayingPackets is how many packets of the input a saying is about: enough to
 // make the handing over cheap, few enough for what is said to stay in the cache.
 const sayingPackets = 8 * batchPackets
@@ -32,61 +28,6 @@ const restItems = 64
 // maxWorkers bounds the workers of a run; beyond it the reading, which each
 // does, is what limits.
 const maxWorkers = 8
-
-// batch is a run of packets that were read and not followed yet.
-type batch struct {
-	when    []statemachine.Moment // of all
-	kinds   []packetKind          // likewise
-	items   []item                // of the worker's own
-	packets [batchPackets]Packet  // of items
-}
-
-// packetKind tells a worker what to do with a packet.
-type packetKind uint8
-
-const (
-	ownSegment packetKind = iota
-	ownICMP               // an ICMP error that quotes a segment of its own
-	foreignSegment
-	foreignICMP
-)
-
-func newBatch() *batch {
-	return &batch{
-		when: make([]statemachine.Moment, 0, batchPackets), kinds: make([]packetKind, 0, batchPackets),
-		items: make([]item, 0, batchPackets),
-	}
-}
-
-// add appends a packet that has a segment or is an ICMP error; one of the
-// worker's own lies in the slot that free has returned.
-func (b *batch) add(p *Packet, seed hashSeed) {
-	kind := ownSegment
-	if p.ICMP.Quotes {
-		kind = ownICMP
-	}
-	if p.Foreign {
-		kind += foreignSegment
-	} else {
-		b.items = b.items[:len(b.items)+1]
-		b.items[len(b.items)-1].set(p, seed)
-	}
-	b.when = append(b.when, p.at())
-	b.kinds = append(b.kinds, kind)
-}
-
-// free returns the slot for the next packet.
-func (b *batch) free() *Packet { return &b.packets[len(b.items)] }
-
-// first puts a packet into the first slot of an empty batch.
-func (b *batch) first(p *Packet) *Packet {
-	b.packets[0] = *p
-	return &b.packets[0]
-}
-
-func (b *batch) full() bool { return len(b.kinds) == batchPackets }
-
-func (b *batch) reset() { b.when, b.kinds, b.items = b.when[:0], b.kinds[:0], b.items[:0] }
 
 // eventKind tells what an event of a worker is.
 type eventKind uint8
@@ -131,7 +72,7 @@ type worker struct {
 	index   int
 	reader  reader
 	tracker *tracker
-	batch   *batch
+	batch   *Batch
 	seen    int // packets since the last saying
 	wants   sayings
 	out     chan *saying  // one for every sayingPackets packets and for the rest, then the last; closed when the worker leaves
@@ -148,7 +89,7 @@ type sayings struct{ records, starts, filled bool }
 
 func newWorker(opt *Options, index int, src Source, wants sayings, rest chan *saying, stop chan struct{}) *worker {
 	w := &worker{
-		index: index, reader: reader{src: src}, batch: newBatch(), wants: wants, out: make(chan *saying, sayingsAhead),
+		index: index, reader: reader{src: src}, wants: wants, out: make(chan *saying, sayingsAhead),
 		rest: rest, stop: stop, free: make(chan *saying, sayingsAhead+2), now: &saying{worker: index},
 	}
 	for range cap(w.free) - 1 {
@@ -164,6 +105,10 @@ func newWorker(opt *Options, index int, src Source, wants sayings, rest chan *sa
 	}
 	w.tracker = newTracker(opt, notes, records)
 	w.tracker.opens, w.tracker.crowd = w, w
+	w.batch = newBatch(w.tracker.table.seed)
+	if wants.filled && opt.Sift != nil && opt.Choose == nil {
+		w.tracker.sifting.sieve = opt.Sift.Sieve()
+	}
 	return w
 }
 
@@ -194,18 +139,21 @@ func (w *worker) work(ctx context.Context) {
 
 // read takes all packets.
 func (w *worker) read(ctx context.Context) error {
+	runs, _ := w.reader.src.(BatchSource)
 	for {
-		w.reader.into = w.batch.free()
-		p, err := w.reader.next(ctx)
-		if p == nil {
+		if runs == nil || !w.readRun(runs) {
+			w.reader.into = w.batch.Slot()
+			p, err := w.reader.next(ctx)
+			if p == nil {
+				w.follow()
+				return err
+			}
+			w.see(p)
+		} else if ctx.Err() != nil {
 			w.follow()
-			return err
+			return context.Cause(ctx)
 		}
-		if w.index == 0 {
-			w.reader.count(p)
-		}
-		w.see(p)
-		if w.seen++; w.seen == sayingPackets {
+		if w.seen == sayingPackets {
 			w.seen = 0
 			w.follow()
 			if !w.hand(w.out) {
@@ -215,15 +163,36 @@ func (w *worker) read(ctx context.Context) error {
 	}
 }
 
+// readRun reads packets that need no look of their own, and reports whether there
+// were any.
+func (w *worker) readRun(src BatchSource) bool {
+	n := src.NextRun(w.batch, min(w.batch.room(), sayingPackets-w.seen))
+	if n == 0 {
+		return false
+	}
+	if w.index == 0 {
+		w.reader.countRun(w.batch.Link, w.batch.when[len(w.batch.when)-n:])
+	}
+	w.seen += n
+	if w.batch.room() == 0 {
+		w.follow()
+	}
+	return true
+}
+
 // see takes a packet.
 func (w *worker) see(p *Packet) {
+	w.seen++
+	if w.index == 0 {
+		w.reader.count(p)
+	}
 	if p.Drops > w.tracker.drops { // told with any packet, so that all workers learn it at the same
 		w.follow()
 		w.tracker.drops = p.Drops
 		p = w.batch.first(p)
 	}
 	if p.Skip == NotSkipped || p.ICMP.Quotes {
-		if w.batch.add(p, w.tracker.table.seed); w.batch.full() {
+		if w.batch.add(p); w.batch.room() == 0 {
 			w.follow()
 		}
 		return
@@ -252,7 +221,7 @@ func (w *worker) follow() {
 			w.tracker.moveTo(b.when[i])
 		}
 	}
-	b.reset()
+	b.Reset()
 }
 
 // hand gives away what was said and takes an empty saying. It returns false when

@@ -53,18 +53,22 @@ func (d *Decoder) Decode(p *analyzer.Packet) {
 		d.decode(p)
 		return
 	}
-	sum, ok := plainFlow(p)
-	if !ok || d.slow || d.verify {
-		d.decode(p)
-		p.Foreign = (p.Skip == analyzer.NotSkipped || p.ICMP.Quotes) && !d.dealer.Mine(analyzer.SumOf(p.Src, p.Dst))
-		return
+	var h plainHeaders
+	ok := p.Link == analyzer.LinkEthernet && !d.slow && !d.verify
+	if ok {
+		h, ok = plainHeadersOf(p.Frame)
 	}
-	if d.dealer.Mine(sum) {
+	switch {
+	case !ok:
 		clearDecoded(p)
-		plain(p)
-		return
+		d.decodeLayers(p)
+		p.Foreign = (p.Skip == analyzer.NotSkipped || p.ICMP.Quotes) && !d.dealer.Mine(analyzer.SumOf(p.Src, p.Dst))
+	case d.dealer.Mine(h.sum(p.Frame)):
+		clearDecoded(p)
+		h.fill(p)
+	default:
+		p.Foreign, p.HasTCP, p.Skip, p.ICMP.Quotes = true, true, analyzer.NotSkipped, false
 	}
-	p.Foreign, p.HasTCP, p.Skip, p.ICMP.Quotes = true, true, analyzer.NotSkipped, false
 }
 
 // decode is Decode where all flows are the reader's own.

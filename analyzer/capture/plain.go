@@ -20,52 +20,29 @@ const (
 	plainTCP      = 6
 )
 
-// plain decodes p, of which nothing is decoded yet, and reports whether it
-// could.
-func plain(p *analyzer.Packet) bool {
-	f := p.Frame
-	if p.Link != analyzer.LinkEthernet || len(f) < ethernetLen+ipv4Len+tcpLen {
-		return false
-	}
-	switch be16(f[12:]) {
-	case plainIPv4Type:
-		if !plainFour(p, f[ethernetLen:]) {
-			return false
-		}
-	case plainIPv6Type:
-		if !plainSix(p, f[ethernetLen:]) {
-			return false
-		}
-	default:
-		return false
-	}
-	b := f[p.SegOff:]
-	payloadSum(p, b[:min(len(b), p.SegLen)], int(b[12]>>4)*4)
-	return true
+// plainHeaders tell where the headers of a plain packet lie.
+type plainHeaders struct {
+	six    bool
+	tcp    int // offset of the TCP header in the frame
+	length int // of TCP header and payload on the wire, by the IP header
 }
 
-// plainFlow returns the sum of the flow of a packet that plain decodes; ok is
-// false for all others.
-func plainFlow(p *analyzer.Packet) (sum analyzer.FlowSum, ok bool) {
-	f := p.Frame
-	if p.Link != analyzer.LinkEthernet || len(f) < ethernetLen+ipv4Len+tcpLen {
-		return 0, false
+// plainHeadersOf finds the headers in an Ethernet frame; ok is false when the
+// packet is not plain.
+func plainHeadersOf(f []byte) (h plainHeaders, ok bool) {
+	if len(f) < ethernetLen+ipv4Len+tcpLen {
+		return h, false
 	}
-	h := f[ethernetLen:]
+	ip := f[ethernetLen:]
 	switch be16(f[12:]) {
 	case plainIPv4Type:
-		if !isPlainFour(h) || !isPlainSegment(h[ipv4Len:], int(be16(h[2:]))-ipv4Len) {
-			return 0, false
-		}
-		return analyzer.SumIPv4(be32(h[12:]), be32(h[16:]), be16(h[ipv4Len:]), be16(h[ipv4Len+2:])), true
+		h.tcp, h.length = ethernetLen+ipv4Len, int(be16(ip[2:]))-ipv4Len
+		ok = isPlainFour(ip)
 	case plainIPv6Type:
-		if !isPlainSix(h) || !isPlainSegment(h[ipv6Len:], int(be16(h[4:]))) {
-			return 0, false
-		}
-		be64 := binary.BigEndian.Uint64
-		return analyzer.SumIPv6(be64(h[8:]), be64(h[16:]), be64(h[24:]), be64(h[32:]), be16(h[ipv6Len:]), be16(h[ipv6Len+2:])), true
+		h.six, h.tcp, h.length = true, ethernetLen+ipv6Len, int(be16(ip[4:]))
+		ok = isPlainSix(ip)
 	}
-	return 0, false
+	return h, ok && isPlainSegment(f[h.tcp:], h.length)
 }
 
 // isPlainFour reports an IPv4 header (RFC 791 §3.1) without options, before TCP,
@@ -75,6 +52,12 @@ func isPlainFour(h []byte) bool {
 	return h[0] == 0x45 && h[9] == plainTCP && be16(h[6:])&fragmented == 0 && be16(h[2:]) >= ipv4Len
 }
 
+// isPlainSix reports an IPv6 header (RFC 8200 §3) with TCP right behind it, of
+// which the fixed part was captured.
+func isPlainSix(h []byte) bool {
+	return len(h) >= ipv6Len+tcpLen && h[0]>>4 == 6 && h[6] == plainTCP
+}
+
 // isPlainSegment reports a TCP header (RFC 9293 §3.1) that a segment of the given
 // length on the wire can have.
 func isPlainSegment(b []byte, length int) bool {
@@ -82,52 +65,56 @@ func isPlainSegment(b []byte, length int) bool {
 	return n >= tcpLen && n <= length
 }
 
-// plainFour takes a plain IPv4 header and TCP behind it.
-func plainFour(p *analyzer.Packet, h []byte) bool {
-	if !isPlainFour(h) || !plainSegment(p, ethernetLen+ipv4Len, int(be16(h[2:]))-ipv4Len) {
-		return false
+// sum returns the sum of the flow of the packet in f.
+func (h *plainHeaders) sum(f []byte) analyzer.FlowSum {
+	ports := binary.BigEndian.Uint32(f[h.tcp:])
+	if !h.six {
+		ends := binary.BigEndian.Uint64(f[ethernetLen+12:])
+		return analyzer.SumIPv4(uint32(ends>>32), uint32(ends), uint16(ports>>16), uint16(ports))
 	}
-	p.IPVersion = 4
-	p.Segment.IPID, p.Segment.HasIPID, p.Segment.TTL = be16(h[4:]), true, h[8]
-	p.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[12:])), be16(h[ipv4Len:]))
-	p.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[16:])), be16(h[ipv4Len+2:]))
-	return true
+	be64 := binary.BigEndian.Uint64
+	ip := f[ethernetLen : ethernetLen+ipv6Len]
+	return analyzer.SumIPv6(be64(ip[8:]), be64(ip[16:]), be64(ip[24:]), be64(ip[32:]), uint16(ports>>16), uint16(ports))
 }
 
-// isPlainSix reports an IPv6 header (RFC 8200 §3) with TCP right behind it, of
-// which the fixed part was captured.
-func isPlainSix(h []byte) bool {
-	return len(h) >= ipv6Len+tcpLen && h[0]>>4 == 6 && h[6] == plainTCP
-}
-
-// plainSix takes a plain IPv6 header and TCP behind it.
-func plainSix(p *analyzer.Packet, h []byte) bool {
-	if !isPlainSix(h) || !plainSegment(p, ethernetLen+ipv6Len, int(be16(h[4:]))) {
-		return false
-	}
-	p.IPVersion = 6
-	p.Segment.TTL = h[7]
-	p.Src = netip.AddrPortFrom(netip.AddrFrom16([16]byte(h[8:])), be16(h[ipv6Len:]))
-	p.Dst = netip.AddrPortFrom(netip.AddrFrom16([16]byte(h[24:])), be16(h[ipv6Len+2:]))
-	return true
-}
-
-// plainSegment takes a TCP header (RFC 9293 §3.1) at off whose fixed part was
-// captured, of a segment of the given length on the wire.
-func plainSegment(p *analyzer.Packet, off, length int) bool {
-	b := p.Frame[off:]
-	if !isPlainSegment(b, length) {
-		return false
+// fill decodes p, whose frame has the headers h and of which nothing is decoded
+// yet.
+func (h *plainHeaders) fill(p *analyzer.Packet) {
+	f := p.Frame
+	b := f[h.tcp:]
+	p.NetOff, p.SegOff, p.SegLen, p.HasTCP = ethernetLen, h.tcp, h.length, true
+	s := &p.Segment
+	if ip := f[ethernetLen:]; h.six {
+		p.IPVersion = 6
+		s.TTL = ip[7]
+		p.Src = netip.AddrPortFrom(netip.AddrFrom16([16]byte(ip[8:])), be16(b))
+		p.Dst = netip.AddrPortFrom(netip.AddrFrom16([16]byte(ip[24:])), be16(b[2:]))
+	} else {
+		p.IPVersion = 4
+		s.IPID, s.HasIPID, s.TTL = be16(ip[4:]), true, ip[8]
+		p.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip[12:])), be16(b))
+		p.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip[16:])), be16(b[2:]))
 	}
 	n := int(b[12]>>4) * 4
-	p.NetOff, p.SegOff, p.SegLen, p.HasTCP = ethernetLen, off, length, true
-	s := &p.Segment
 	s.Seq, s.Ack = statemachine.Seq(be32(b[4:])), statemachine.Seq(be32(b[8:]))
 	s.Flags = statemachine.Flags(be16(b[12:]) & 0x0fff)
 	s.Window, s.Urgent = be16(b[14:]), be16(b[18:])
-	s.Len = statemachine.Size(length - n)
+	s.Len = statemachine.Size(h.length - n)
 	if n > tcpLen {
 		options(&s.Options, b[tcpLen:min(n, len(b))], n-tcpLen)
 	}
-	return true
+	payloadSum(p, b[:min(len(b), h.length)], n)
+}
+
+// plain decodes p, of which nothing is decoded yet, and reports whether it
+// could.
+func plain(p *analyzer.Packet) bool {
+	if p.Link != analyzer.LinkEthernet {
+		return false
+	}
+	h, ok := plainHeadersOf(p.Frame)
+	if ok {
+		h.fill(p)
+	}
+	return ok
 }

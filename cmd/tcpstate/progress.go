@@ -117,11 +117,24 @@ type followed struct {
 
 // Next reads the next packet.
 func (f *followed) Next(p *analyzer.Packet) error {
-	if f.n++; f.n&barEvery == 0 {
+	f.passed(1)
+	return f.Source.Next(p)
+}
+
+// NextRun reads the next packets.
+func (f *followed) NextRun(b *analyzer.Batch, most int) int {
+	n := f.Source.NextRun(b, most)
+	f.passed(uint64(n))
+	return n
+}
+
+// passed moves the bar from time to time.
+func (f *followed) passed(n uint64) {
+	before := f.n
+	if f.n += n; f.n&^barEvery != before&^barEvery {
 		f.p.packets.Add(barEvery + 1)
 		f.p.show(f.Octets())
 	}
-	return f.Source.Next(p)
 }
 
 // Split returns sources that read the files side by side, of which this one moves

@@ -1,0 +1,112 @@
+package analyzer
+
+import "github.com/tcpstate/tcpstate/statemachine"
+
+// batchPackets is how many packets a worker reads before it follows them: the
+// flows of all are looked up together (table.warm).
+const batchPackets = 128
+
+// Batch is a run of packets with a segment, and of ICMP errors that quote one,
+// that a worker has read and not followed yet.
+type Batch struct {
+	Link LinkType // of the last run; see BatchSource
+
+	seed    hashSeed
+	when    []statemachine.Moment // of all
+	kinds   []packetKind          // likewise
+	items   []item                // of the worker's own
+	packets [batchPackets]Packet  // of items
+}
+
+// BatchSource is a source that can read the packets that captures mostly consist
+// of without a call for each.
+type BatchSource interface {
+	// NextRun puts the next packets into b, most at the most, as long as each has a
+	// segment and nothing needs to be said of it by Next, and returns how many
+	// they were. All of them are of the link type b.Link, which it sets, and without
+	// comments; of the worker's own the octets need not last. It may put in none: what comes next
+	// is for Next.
+	NextRun(b *Batch, most int) (n int)
+}
+
+// packetKind tells a worker what to do with a packet.
+type packetKind uint8
+
+const (
+	ownSegment packetKind = iota
+	ownICMP               // an ICMP error that quotes a segment of its own
+	foreignSegment
+	foreignICMP
+)
+
+// NewBatch returns an empty batch.
+func NewBatch() *Batch { return newBatch(hashSeed{}) }
+
+func newBatch(seed hashSeed) *Batch {
+	return &Batch{
+		seed: seed,
+		when: make([]statemachine.Moment, 0, batchPackets), kinds: make([]packetKind, 0, batchPackets),
+		items: make([]item, 0, batchPackets),
+	}
+}
+
+// Slot returns the place for the next packet of the worker's own, with whatever
+// an earlier one has left there.
+func (b *Batch) Slot() *Packet { return &b.packets[len(b.items)] }
+
+// Own takes the packet in the slot, a segment of the worker's own.
+func (b *Batch) Own() { b.own(b.Slot(), ownSegment) }
+
+// Foreign takes the moment of a segment that another worker follows.
+func (b *Batch) Foreign(at statemachine.Moment) { b.note(at, foreignSegment) }
+
+// add takes a packet that has a segment or is an ICMP error; one of the worker's
+// own lies in the slot.
+func (b *Batch) add(p *Packet) {
+	kind := ownSegment
+	if p.ICMP.Quotes {
+		kind = ownICMP
+	}
+	if p.Foreign {
+		b.note(p.at(), kind+foreignSegment)
+	} else {
+		b.own(p, kind)
+	}
+}
+
+func (b *Batch) own(p *Packet, kind packetKind) {
+	b.items = b.items[:len(b.items)+1]
+	b.items[len(b.items)-1].set(p, b.seed)
+	b.note(p.at(), kind)
+}
+
+func (b *Batch) note(at statemachine.Moment, kind packetKind) {
+	b.when = append(b.when, at)
+	b.kinds = append(b.kinds, kind)
+}
+
+// first puts a packet into the first slot of an empty batch.
+func (b *Batch) first(p *Packet) *Packet {
+	b.packets[0] = *p
+	return &b.packets[0]
+}
+
+// Each calls fn for the packets in their order, with nil for one of another
+// worker.
+func (b *Batch) Each(fn func(at statemachine.Moment, p *Packet)) {
+	own := 0
+	for i, kind := range b.kinds {
+		var p *Packet
+		if kind < foreignSegment {
+			p = b.items[own].packet
+			own++
+		}
+		fn(b.when[i], p)
+	}
+}
+
+// Reset empties the batch.
+func (b *Batch) Reset() { b.when, b.kinds, b.items = b.when[:0], b.kinds[:0], b.items[:0] }
+
+// room returns how many more packets there is room for.
+func (b *Batch) room() int { return batchPackets - len(b.kinds) }
