@@ -44,7 +44,7 @@ func (t *tracker) mayWait(seg *statemachine.Segment) bool {
 
 // equip gives the flow what the observation of a connection needs.
 func (t *tracker) equip(f *flow) {
-	f.conn, f.analysis, f.details = t.conns.alloc(), t.analyses.alloc(), t.details.alloc()
+	f.conn, f.analysis = t.conns.alloc(), t.accounts.alloc()
 	if t.speaks() {
 		f.live = t.lives.alloc()
 	}
@@ -122,7 +122,7 @@ const mostAgain = 6
 // repeated keeps a copy of the SYN or the SYN-ACK of a connection that is
 // alone. Only its IP ID and its timestamp may be new.
 func (t *tracker) repeated(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) bool {
-	if !f.alone() || !seg.Flags.Has(statemachine.SYN) || at.Time < f.last.Time {
+	if !f.alone() || f.orderly != 0 || !seg.Flags.Has(statemachine.SYN) || at.Time < f.last.Time {
 		return false
 	}
 	h := *t.helds.at(f.held)
@@ -156,9 +156,10 @@ func (t *tracker) wake(f *flow) {
 		return
 	}
 	kept := *f
-	f.held, f.answer, f.again, f.previewed = 0, 0, 0, false
+	f.held, f.answer, f.again, f.orderly, f.kept = 0, 0, 0, 0, 0
 	t.equip(f)
-	t.replayAll(f, &kept, never, kept.previewed)
+	t.replayAll(f, &kept, never, kept.kept&previewed != 0)
+	t.replayOrderly(f, &kept)
 	t.releaseKept(&kept)
 }
 
@@ -195,13 +196,16 @@ func (t *tracker) replayAll(f, kept *flow, until uint64, silent bool) {
 // releaseKept gives back what is kept of a connection.
 func (t *tracker) releaseKept(f *flow) {
 	if f.held != 0 {
-		t.helds.release(f.held)
+		t.helds.leave(f.held) // who takes one sets all of it; so with answers and copies
 		if !f.alone() {
 			t.contested--
 		}
 	}
 	if f.answer != 0 {
-		t.answers.release(f.answer)
+		t.answers.leave(f.answer)
+	}
+	if f.orderly != 0 {
+		t.orderlies.leave(f.orderly) // Begin sets what counts
 	}
 	for i := f.again; i != 0; {
 		next := t.copies.at(i).next
@@ -240,7 +244,7 @@ func (t *tracker) preview(f *flow, at statemachine.Moment, side statemachine.Sid
 	}
 	g := *f // a flow in passing
 	g.held, g.answer, g.again, g.tally, g.live = 0, 0, 0, 0, t.said
-	g.conn, g.analysis, g.details = t.conns.alloc(), t.analyses.alloc(), t.details.alloc()
+	g.conn, g.analysis = t.conns.alloc(), t.accounts.alloc()
 	t.tallies.copy(&g, f)
 	if at.Packet != t.helds.at(f.held).At.Packet {
 		t.replayAll(&g, f, at.Packet, true)
@@ -250,7 +254,7 @@ func (t *tracker) preview(f *flow, at statemachine.Moment, side statemachine.Sid
 	t.lives.at(t.said).Forget()
 	g.live = 0
 	t.free(&g)
-	f.previewed = true
+	f.kept |= previewed
 }
 
 // finishAlone is finish at the end of the input, and of what the machine would
@@ -265,7 +269,7 @@ func (t *tracker) finishAlone(f *flow) bool {
 	f.last = h.At
 	f.packets[h.Side]++
 	f.facts.sent(h.Side, &h.Segment, f.first.Time, h.At.Time)
-	if t.records == nil {
+	if t.records == nil || t.sifting.holdsBack(&t.tallies, f) {
 		return true
 	}
 	r := &t.record

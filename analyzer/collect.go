@@ -230,6 +230,15 @@ func (c *collector) failure() error {
 	return errors.Join(c.err, c.notes.failure(), c.records.failure(), c.starts.failure())
 }
 
+// sifted tells s what the workers' sieves held back.
+func (c *collector) sifted(s Sifter) {
+	for _, w := range c.workers {
+		if x := &w.tracker.sifting; x.rest > 0 {
+			s.Rest(x.rest, &x.findings)
+		}
+	}
+}
+
 // evicted returns how many connections were written out early.
 func (c *collector) evicted() (n uint64) {
 	for _, w := range c.workers {

@@ -16,6 +16,18 @@ type details struct {
 	extras
 }
 
+// account is what is known of a connection that is observed, beside its states.
+type account struct {
+	analysis statemachine.Analysis
+	details  details
+}
+
+func (t *tracker) analysis(f *flow) *statemachine.Analysis {
+	return &t.accounts.at(f.analysis).analysis
+}
+
+func (t *tracker) detailsOf(f *flow) *details { return &t.accounts.at(f.analysis).details }
+
 // watchBits are what a connection must be watched for; those up to watchSlow
 // take its segments off the short way.
 type watchBits uint16
@@ -89,7 +101,7 @@ func (d *details) short(side statemachine.Side, seg *statemachine.Segment, r *st
 
 // look takes what a segment shows beside its state and its class.
 func (t *tracker) look(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment, r *statemachine.Reading) {
-	d := t.details.at(f.details)
+	d := t.detailsOf(f)
 	if !d.short(side, seg, r) {
 		t.lookAgain(f, d, at, side, seg, r)
 	}
@@ -131,12 +143,12 @@ func (t *tracker) lookAgain(f *flow, d *details, at statemachine.Moment, side st
 		t.lookStamps(f, d, at, side, seg)
 	}
 	if r.Hints != 0 {
-		edge, _ := t.analyses.at(f.analysis).Edge(side)
+		edge, _ := t.analysis(f).Edge(side)
 		switch {
 		case r.Hints&statemachine.BeyondWindow != 0:
 			say(statemachine.DataOutOfWindow, 0, int64(seg.Seq), int64(edge))
 		case r.Hints&statemachine.OlderTimestamp != 0:
-			last, _ := t.analyses.at(f.analysis).LastTimestamp(side)
+			last, _ := t.analysis(f).LastTimestamp(side)
 			if int32(last-seg.Options.TSVal) > 1 {
 				t.holdStale(f, d, stale{at, seg.End(), seg.Options.TSVal, last, side})
 			}

@@ -56,6 +56,10 @@ func (t *tracker) expireIdle(before statemachine.Time) {
 // both ends are done; until then it was there for stragglers.
 func (t *tracker) expireTimed(i uint32) {
 	f := t.table.flows.at(i)
+	if t.expireOrderly(i, f) {
+		return
+	}
+	t.wake(f)
 	c := t.conns.at(f.conn)
 	t.machine.Advance(c, t.now)
 	t.drain(f)
@@ -90,8 +94,8 @@ const saidOctets = 4 * int(unsafe.Sizeof(statemachine.Step{}))
 // memory returns the octets that live connections take.
 func (t *tracker) memory() int64 {
 	n := t.table.flows.octets() + len(t.table.slots)*int(unsafe.Sizeof(slot{}))
-	n += t.conns.octets() + t.analyses.octets() + t.helds.octets() + t.answers.octets() + t.copies.octets() + t.tallies.octets()
-	n += t.details.octets() + t.troubles.octets() + t.lives.octets() + t.lives.used()*saidOctets
+	n += t.conns.octets() + t.accounts.octets() + t.helds.octets() + t.answers.octets() + t.copies.octets() + t.orderlies.octets() + t.tallies.octets()
+	n += t.troubles.octets() + t.lives.octets() + t.lives.used()*saidOctets
 	return int64(n + t.machine.Memory())
 }
 
@@ -173,6 +177,9 @@ func (t *tracker) endSome(n int) bool {
 
 // finish settles the connection and hands out its record.
 func (t *tracker) finish(f *flow, why endReason) {
+	if t.finishOrderly(f, why) {
+		return
+	}
 	t.wake(f)
 	c := t.conns.at(f.conn)
 	if (why == endEvicted || why == endIdle) && c.Ended() {
@@ -187,11 +194,11 @@ func (t *tracker) finish(f *flow, why endReason) {
 	t.judgeEnd(f)
 	t.judgeSums(f)
 	t.judgeDrops(f)
-	t.endMarks(f, t.details.at(f.details))
+	t.endMarks(f, t.detailsOf(f))
 	if why == endEvicted || why == endIdle {
 		t.evicted++
 	}
-	if t.records != nil {
+	if t.records != nil && !t.sifting.holdsBack(&t.tallies, f) {
 		t.fillRecord(f, why)
 		t.records.take(&t.record)
 	}
@@ -199,13 +206,12 @@ func (t *tracker) finish(f *flow, why endReason) {
 
 // free gives back what the flow's connection holds.
 func (t *tracker) free(f *flow) {
-	t.conns.release(f.conn)
-	t.analyses.release(f.analysis)
-	if f.details != 0 {
-		if tr := t.details.at(f.details).trouble; tr != 0 {
+	if !f.alone() {
+		if tr := t.detailsOf(f).trouble; tr != 0 {
 			t.troubles.release(tr)
 		}
-		t.details.release(f.details)
+		t.conns.release(f.conn)
+		t.accounts.release(f.analysis)
 	}
 	t.releaseKept(f)
 	if f.live != 0 {

@@ -15,13 +15,13 @@ type flow struct {
 	key         flowKey
 	prev, next  uint32 // neighbours on the idle list
 	conn        uint32 // statemachine.Conn
-	analysis    uint32 // statemachine.Analysis
+	analysis    uint32 // statemachine.Analysis, with the details beside it
 	held        uint32 // a SYN that may open the next connection, or the one that is all there was so far (alone)
 	answer      uint32 // of a connection that is alone: its SYN-ACK
 	again       uint32 // likewise: the first copy of either
+	orderly     uint32 // likewise: what else there was, by the book (orderly.go)
 	live        uint32 // what one-pass output has said
 	tally       uint32 // findings by code, checksums
-	details     uint32 // as long as analysis
 	id          uint32 // the connection's number
 	due         statemachine.Time
 	from        uint64 // packet from which on this connection has the four-tuple; later than first after a held SYN
@@ -29,14 +29,22 @@ type flow struct {
 	packets     [2]uint64 // by side
 	facts       facts
 	list        listID
-	previewed   bool // what it holds alone was said
+	kept        keptBits
 	role        RoleReason
 	lowIsClient bool
 }
 
-// alone reports that the connection's SYN, in held, and perhaps its SYN-ACK, in
-// answer, are all there was so far. Until more comes it has neither conn nor
-// analysis.
+// keptBits are facts of a connection that is alone.
+type keptBits uint8
+
+const (
+	previewed keptBits = 1 << iota // what it holds was said
+	byTheBook                      // what it holds in orderly is a whole Life
+)
+
+// alone reports that the connection's segments are kept unread: its SYN, in held,
+// perhaps its SYN-ACK, in answer, and what else there was as long as it went by
+// the book. Until something else comes it has neither conn nor analysis.
 func (f *flow) alone() bool { return f.conn == 0 }
 
 // side returns which side sent a packet of the flow.

@@ -191,7 +191,7 @@ func (t *tracker) settleCopy(f *flow, d *details, c *copied, at statemachine.Mom
 	if !twice && seg.Ack.Less(c.part) {
 		return
 	}
-	switch trip := t.analyses.at(f.analysis).MinRTT(c.side); {
+	switch trip := t.analysis(f).MinRTT(c.side); {
 	case twice, class == statemachine.TimeWaitACK:
 		c.arrived = true
 	case c.stamped && o.Has(statemachine.OptTimestamp) && int32(o.TSEcr-c.tsval) < 0:

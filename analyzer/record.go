@@ -54,7 +54,7 @@ func (t *tracker) beginRecord(f *flow, why endReason) {
 func (t *tracker) fillRecord(f *flow, why endReason) {
 	t.beginRecord(f, why)
 	r := &t.record
-	c, a := t.conns.at(f.conn), t.analyses.at(f.analysis)
+	c, a := t.conns.at(f.conn), t.analysis(f)
 	for side := range statemachine.Side(2) {
 		e := &r.ends[side]
 		e.packets, e.bytes, e.again = f.packets[side], a.Bytes(side), a.Retransmissions(side)
@@ -63,7 +63,7 @@ func (t *tracker) fillRecord(f *flow, why endReason) {
 		}
 		e.state, e.sure = c.State(side)
 	}
-	r.extra = t.details.at(f.details).extras
+	r.extra = t.detailsOf(f).extras
 	for side := range statemachine.Side(2) {
 		n := &r.numbers[side]
 		n.rttLeast, n.rttMean, n.inFlight = a.MinRTT(side), a.SRTT(side), a.MaxInFlight(side)

@@ -110,7 +110,7 @@ func (t *tracker) resetReason(f *flow, d *details, p *pendingReset, side statema
 		}
 		return ReasonAbort, 0
 	}
-	una, ok := t.analyses.at(f.analysis).Acked(side)
+	una, ok := t.analysis(f).Acked(side)
 	switch {
 	case answered == 0:
 		return ReasonUnknown, 0
@@ -155,7 +155,7 @@ func (t *tracker) opensAnew(f *flow, side statemachine.Side) bool {
 // settleReset joins what the machine settled of a RST with its reason.
 func (t *tracker) settleReset(f *flow, r *statemachine.Reset) {
 	v := ResetVerdict{Reset: *r}
-	d := t.details.at(f.details)
+	d := t.detailsOf(f)
 	spoke := false
 	if d.trouble != 0 {
 		if first := &t.troubles.at(d.trouble).resets[0].verdict; first.Side == r.Side && first.At.Packet < r.At.Packet {

@@ -92,6 +92,28 @@ func (s *tallies) counts(f *flow, to *findingCounts) {
 	}
 }
 
+// list appends the counts of the flow's connection, each code once.
+func (s *tallies) list(f *flow, to []FindingCount) []FindingCount {
+	if f.tally == 0 {
+		return to
+	}
+	y := s.at(f.tally)
+	if y.all != 0 {
+		for code, n := range s.full.at(y.all) {
+			if n > 0 {
+				to = append(to, FindingCount{statemachine.Code(code), n})
+			}
+		}
+		return to
+	}
+	for i, code := range y.code {
+		if code != statemachine.NoFinding {
+			to = append(to, FindingCount{code, y.n[i]})
+		}
+	}
+	return to
+}
+
 // checksums returns the checksums of the flow's connection, making them when
 // there were none.
 func (s *tallies) checksums(f *flow) *sums {

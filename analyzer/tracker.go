@@ -56,25 +56,26 @@ func (it *item) at() statemachine.Moment { return it.packet.at() }
 // machine. It owns everything that it touches, so that a run may have several,
 // each with its share of the four-tuples; opens is then who gives the numbers.
 type tracker struct {
-	opt      *Options
-	machine  *statemachine.Machine
-	table    *table
-	conns    slab[statemachine.Conn]
-	analyses slab[statemachine.Analysis]
-	helds    slab[statemachine.Held]
-	answers  slab[answer]
-	copies   slab[again]
-	lives    slab[statemachine.Live]
-	tallies  tallies
-	details  slab[details]
-	troubles slab[trouble]
+	opt       *Options
+	machine   *statemachine.Machine
+	table     *table
+	conns     slab[statemachine.Conn]
+	accounts  slab[account]
+	helds     slab[statemachine.Held]
+	answers   slab[answer]
+	copies    slab[again]
+	orderlies slab[statemachine.Orderly]
+	lives     slab[statemachine.Live]
+	tallies   tallies
+	troubles  slab[trouble]
 
 	crowd     crowdTaker  // nil when there is none
 	event     crowdEvent  // scratch
 	notes     noteTaker   // nil when nobody wants them
 	records   recordTaker // nil when nobody wants them
-	opens     openTaker   // nil where the tracker gives the numbers itself; else a flow's id is its index
-	ids       uint32      // connections so far, where the tracker numbers them
+	sifting   sifting
+	opens     openTaker // nil where the tracker gives the numbers itself; else a flow's id is its index
+	ids       uint32    // connections so far, where the tracker numbers them
 	evicted   uint64
 	now       statemachine.Moment  // the current packet; its time never runs backwards
 	wentBack  bool                 // the capture's clock did
@@ -83,6 +84,7 @@ type tracker struct {
 	losing    losing               // of live captures
 	live      bool                 // the source is one
 	limited   bool                 // connections may be ended early
+	keeps     bool                 // orderly connections are kept as their segments
 	contested int                  // connections whose four-tuple a held SYN may take over
 	own       bool                 // what is due before the packet was done: it is the packet's own turn
 	said      uint32               // what a preview has said, of lives: scratch
@@ -93,11 +95,13 @@ type tracker struct {
 }
 
 func newTracker(opt *Options, notes noteTaker, records recordTaker) *tracker {
-	return &tracker{
+	t := &tracker{
 		opt: opt, machine: statemachine.NewMachine(opt.Machine), table: newTable(), notes: notes, records: records,
 		limited: opt.limited(),
 		quiet:   statemachine.Time(min(max(opt.Machine.TimeWait, time.Millisecond), time.Minute)),
 	}
+	t.keeps = t.mayKeep()
+	return t
 }
 
 // observe takes one packet with a whole segment. It returns the packet's flow,
@@ -126,6 +130,13 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 		t.open(f, at, fromLow, seg)
 	case f.held == 0 && t.machine.Flow(t.conns.at(f.conn), at, f.side(fromLow), seg):
 		flowed = true
+	case f.answer != 0 && t.keep(i, f, it, f.side(fromLow)):
+		side := f.side(fromLow)
+		if backwards {
+			t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.ClockBackwards})
+		}
+		t.judgeShape(f, it, side)
+		return f, side
 	default:
 		t.follow(f, at, fromLow, seg)
 	}
@@ -251,7 +262,7 @@ func (t *tracker) openHeld(f *flow, h statemachine.Held, at statemachine.Moment)
 	for i := range copies {
 		again := h.Segment
 		again.Options.TSVal, again.IPID = copies[i].TSVal, copies[i].IPID
-		t.analyses.at(f.analysis).Read(copies[i].At, side, &again)
+		t.analysis(f).Read(copies[i].At, side, &again)
 		f.facts.sent(side, &again, f.first.Time, copies[i].At.Time)
 	}
 }
@@ -333,7 +344,7 @@ func (t *tracker) count(f *flow, at statemachine.Moment, side statemachine.Side,
 // read takes what the sequence analysis says of a segment.
 func (t *tracker) read(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
 	r := &t.reading
-	t.analyses.at(f.analysis).ReadInto(at, side, seg, r)
+	t.analysis(f).ReadInto(at, side, seg, r)
 	if r.Class == statemachine.DuplicateFrame {
 		t.once(f, statemachine.Finding{At: at, By: r.Repeats, Side: side, Code: statemachine.DuplicateCapture})
 	} else {
@@ -344,9 +355,9 @@ func (t *tracker) read(f *flow, at statemachine.Moment, side statemachine.Side, 
 // feedFacts notes a segment among the connection's facts before the machine
 // has it.
 func (t *tracker) feedFacts(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
-	d := t.details.at(f.details)
+	d := t.detailsOf(f)
 	if seg.Flags.Has(statemachine.RST) {
-		if t.analyses.at(f.analysis).Lacks(side, seg.Seq) {
+		if t.analysis(f).Lacks(side, seg.Seq) {
 			t.conns.at(f.conn).Lacks()
 		}
 		t.noteReset(f, d, at, side, seg)
@@ -365,7 +376,7 @@ func (t *tracker) drain(f *flow) {
 	steps := t.machine.Steps()
 	for i := range steps {
 		f.facts.step(&steps[i], f.first.Time)
-		t.details.at(f.details).step(&steps[i])
+		t.detailsOf(f).step(&steps[i])
 		if !t.opt.OnePass {
 			t.say(f, StepNote, &steps[i])
 		}

@@ -59,6 +59,21 @@ type rank struct {
 	count    int
 }
 
+// add adds n findings of a code.
+func (r *rank) add(code statemachine.Code, n int) {
+	switch severity := int(code.Info().Severity); {
+	case severity > r.severity:
+		*r = rank{severity, n}
+	case severity == r.severity:
+		r.count += n
+	}
+}
+
+// compare orders ranks, the gravest first.
+func (r rank) compare(o rank) int {
+	return cmp.Or(cmp.Compare(o.severity, r.severity), cmp.Compare(o.count, r.count))
+}
+
 func newSummary(w io.Writer, o Options) *summary { return &summary{w: w, opt: o} }
 
 // Packet has nothing to do: the table is of connections.
@@ -70,12 +85,7 @@ func (s *summary) Connection(c *analyzer.Connection) error {
 	r := rank{severity: -1}
 	for code, n := range c.Findings {
 		s.findings[code] += uint64(n)
-		switch severity := int(code.Info().Severity); {
-		case severity > r.severity:
-			r = rank{severity, n}
-		case severity == r.severity:
-			r.count += n
-		}
+		r.add(code, n)
 	}
 	if s.opt.All || len(s.rows) < summaryRows {
 		s.rows = append(s.rows, newRow(c, r))
@@ -99,6 +109,51 @@ func (s *summary) replaceLast(c *analyzer.Connection, r rank) {
 	s.rows = slices.Insert(s.rows[:len(s.rows)-1], at, newRow(c, r))
 }
 
+// sieve keeps of one worker's connections those that may be among the rows.
+type sieve struct {
+	rows int
+	best []candidate // in order, at most as many as rows
+}
+
+// candidate is a connection without its number.
+type candidate struct {
+	rank
+	born analyzer.Birth
+}
+
+func (a candidate) compare(b candidate) int {
+	return cmp.Or(a.rank.compare(b.rank), a.born.Compare(b.born))
+}
+
+// Sieve returns a sieve that holds back what cannot be among the rows.
+func (s *summary) Sieve() analyzer.Sieve { return &sieve{rows: summaryRows} }
+
+// Rest counts what the sieves held back.
+func (s *summary) Rest(connections uint64, findings *[statemachine.NumCodes]uint64) {
+	s.total += connections
+	for code, n := range findings {
+		s.findings[code] += n
+	}
+}
+
+// Keep reports whether a connection may be among the rows: fewer than there are
+// rows outrank it so far.
+func (s *sieve) Keep(findings []analyzer.FindingCount, born analyzer.Birth) bool {
+	c := candidate{rank{severity: -1}, born}
+	for _, f := range findings {
+		c.add(f.Code, int(f.Count))
+	}
+	if len(s.best) == s.rows {
+		if c.compare(s.best[s.rows-1]) >= 0 {
+			return false
+		}
+		s.best = s.best[:s.rows-1]
+	}
+	at, _ := slices.BinarySearchFunc(s.best, c, candidate.compare)
+	s.best = slices.Insert(s.best, at, c)
+	return true
+}
+
 func newRow(c *analyzer.Connection, r rank) *row {
 	out := &row{standing: standing{r, c.ID}, ends: c.Ends, verdict: c.Verdict, detail: c.Detail, evicted: c.Evicted}
 	for code := range statemachine.Code(statemachine.NumCodes) {
@@ -118,7 +173,7 @@ func newRow(c *analyzer.Connection, r rank) *row {
 func compareRows(a, b *row) int { return a.compare(b.standing) }
 
 func (p standing) compare(o standing) int {
-	return cmp.Or(cmp.Compare(o.severity, p.severity), cmp.Compare(o.count, p.count), cmp.Compare(p.id, o.id))
+	return cmp.Or(p.rank.compare(o.rank), cmp.Compare(p.id, o.id))
 }
 
 func graverFirst(a, b codeCount) int {

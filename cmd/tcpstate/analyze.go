@@ -197,6 +197,9 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	if len(codes) > 0 {
 		run.Wants |= analyzer.WantConnections
 	}
+	if s, ok := renderer.(analyzer.Sifter); ok && len(codes) == 0 && !o.all {
+		run.Sift = s
+	}
 	passes := 1
 	if run.Wants&analyzer.WantPackets != 0 {
 		passes = 2

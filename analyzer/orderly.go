@@ -1,0 +1,178 @@
+package analyzer
+
+import (
+	"time"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
+
+// This file keeps connections that go by the book as their segments alone
+// (statemachine.Orderly), beyond their opening (alone.go). Most short ones are
+// never observed: what they come to is added up when they are over.
+
+// leastTimeWait is how long TIME-WAIT must last for that: no clock may move an
+// end between the segments that are kept.
+const leastTimeWait = time.Second
+
+// mayKeep reports that orderly connections are kept as their segments.
+func (t *tracker) mayKeep() bool {
+	return t.opt.openings != openingsNone && !t.speaks() && !t.limited && !t.live && t.opt.Machine.TimeWait >= leastTimeWait
+}
+
+// keep keeps a segment of a connection that is alone but for its opening, and
+// reports whether that was possible. What the segment means for others is said
+// at once.
+func (t *tracker) keep(i uint32, f *flow, it *item, side statemachine.Side) bool {
+	at, seg := it.at(), &it.packet.Segment
+	if f.answer == 0 || f.again != 0 || at.Time < f.last.Time || at.Time-f.last.Time >= t.quiet {
+		return false
+	}
+	first := f.orderly == 0
+	if first {
+		if seg.Flags&statemachine.SYN != 0 || !t.keeps {
+			return false
+		}
+		f.orderly = t.orderlies.alloc()
+		a := t.answers.at(f.answer)
+		syn := t.helds.at(f.held)
+		synack := a.held(syn)
+		t.orderlies.at(f.orderly).Begin(&syn.Segment, a.at, &synack.Segment)
+	}
+	o := t.orderlies.at(f.orderly)
+	if !o.Add(at, side, seg) {
+		return false
+	}
+	if first {
+		t.join(f, at, side, crowdDone, seg)
+	}
+	f.last = at
+	if o.Closing() {
+		t.table.touch(i, f, timedList, t.now.Time+t.quiet)
+		f.kept &^= byTheBook
+		if o.Closed() { // now, while its segments are at hand
+			if _, ok := t.life(f); ok {
+				f.kept |= byTheBook
+			}
+		}
+	}
+	return true
+}
+
+// life adds up the segments that are kept of the flow's connection.
+func (t *tracker) life(f *flow) (l statemachine.Life, ok bool) {
+	syn := t.helds.at(f.held)
+	synack := t.answers.at(f.answer).held(syn)
+	return t.orderlies.at(f.orderly).Life(syn, &synack)
+}
+
+// replayOrderly observes on f the segments that were kept of a connection behind
+// its SYN-ACK.
+func (t *tracker) replayOrderly(f, kept *flow) {
+	if kept.orderly == 0 {
+		return
+	}
+	crowd := t.crowd
+	t.crowd = nil // it heard of them
+	o := t.orderlies.at(kept.orderly)
+	var h statemachine.Held
+	for r := o.Reader(); o.Next(&r, &h); {
+		t.feed(f, h.At, h.Side, &h.Segment)
+	}
+	t.crowd = crowd
+}
+
+// finishOrderly is finish for a connection that was kept as its segments to the
+// end, and closed by the book. It leaves all others to the machine, and runs that
+// want the steps.
+func (t *tracker) finishOrderly(f *flow, why endReason) bool {
+	if f.kept&byTheBook == 0 || t.notes != nil {
+		return false
+	}
+	t.judgeSums(f)
+	if t.records == nil || t.sifting.holdsBack(&t.tallies, f) {
+		return true
+	}
+	l, _ := t.life(f)
+	syn := t.helds.at(f.held)
+	synack := t.answers.at(f.answer).held(syn)
+	r := &t.record
+	t.beginRecord(f, why)
+	r.live(&l, syn, &synack, t.now.Time, statemachine.Time(t.opt.Machine.TimeWait))
+	t.records.take(r)
+	return true
+}
+
+// expireOrderly ends a flow whose time has come, when it was kept as its segments
+// and both ends are done.
+func (t *tracker) expireOrderly(i uint32, f *flow) bool {
+	if f.orderly == 0 || t.now.Time-f.last.Time < statemachine.Time(t.opt.Machine.TimeWait) || !t.finishOrderly(f, endOver) {
+		return false
+	}
+	t.free(f)
+	t.table.remove(i)
+	return true
+}
+
+// live fills the record with what l comes to at the time now.
+func (r *record) live(l *statemachine.Life, syn, synack *statemachine.Held, now, timeWait statemachine.Time) {
+	x := &r.extra
+	first, second := l.First, l.First.Peer()
+	go1, go2 := walker{x, first}, walker{x, second}
+	client, server := walker{x, statemachine.Client}, walker{x, statemachine.Server}
+	client.step(statemachine.SynSent, syn.At.Time)
+	server.step(statemachine.SynReceived, syn.At.Time)
+	client.step(statemachine.Established, synack.At.Time)
+	server.step(statemachine.Established, l.Opened)
+	go1.step(statemachine.FinWait1, l.FIN)
+	go2.step(statemachine.CloseWait, l.FIN)
+	go1.step(statemachine.FinWait2, l.Acked)
+	go2.step(statemachine.LastAck, l.PeerFIN)
+	go1.step(statemachine.TimeWait, l.PeerFIN)
+	go2.step(statemachine.Closed, l.Last)
+	state, sure := statemachine.TimeWait, statemachine.Proven
+	if now-l.Last >= timeWait {
+		state, sure = statemachine.Closed, statemachine.ByTimer
+		go1.step(state, l.Last+timeWait)
+	}
+	r.ends[first].state, r.ends[first].sure = state, sure
+	r.ends[second].state, r.ends[second].sure = statemachine.Closed, statemachine.Presumed
+	for side, h := range [...]*statemachine.Held{statemachine.Client: syn, statemachine.Server: synack} {
+		from, o := &l.Ends[side], &h.Segment.Options
+		e, n := &r.ends[side], &r.numbers[side]
+		e.packets, e.bytes, e.iss, e.hasISS = from.Packets, from.Bytes, h.Segment.Seq, true
+		n.rttLeast, n.rttMean, n.inFlight = from.MinRTT, from.SRTT, from.MaxInFlight
+		n.leastWindow, n.most, n.hasWindow = from.MinWindow, from.MaxWindow, true
+		n.scale, n.hasScale = from.Shift, true
+		r.half[side] = from.Half
+		x.syn[side] = synOptions{o.Set, o.MSS, o.WScale, true}
+		x.leave(statemachine.Side(side), now)
+	}
+	r.facts.live(l, syn, synack)
+}
+
+// walker takes one end from state to state.
+type walker struct {
+	x    *extras
+	side statemachine.Side
+}
+
+func (w walker) step(to statemachine.State, at statemachine.Time) {
+	w.x.leave(w.side, at)
+	w.x.state[w.side], w.x.since[w.side] = to, at
+}
+
+// live notes what l comes to among the facts of a new connection.
+func (x *facts) live(l *statemachine.Life, syn, synack *statemachine.Held) {
+	const each = sentSYN | acked | ackedOn | established | sentFIN
+	for side, h := range [...]*statemachine.Held{statemachine.Client: syn, statemachine.Server: synack} {
+		x.did[side] = each
+		if h.Segment.Options.Has(statemachine.OptWScale) {
+			x.did[side] |= offeredScale
+		}
+	}
+	x.did[l.First] |= closedFirst | timeWaited
+	x.syns[statemachine.Client], x.synacks = 1, 1
+	x.is |= seenOrdinary
+	x.finAt[l.First] = since(syn.At.Time, l.FIN)
+	x.finAt[l.First.Peer()] = since(syn.At.Time, l.PeerFIN)
+}
