@@ -16,6 +16,7 @@ type Batch struct {
 	kinds   []packetKind          // likewise
 	items   []item                // of the worker's own
 	packets [batchPackets]Packet  // of items
+	inRun   [batchPackets]bool    // the slot of that packet was last used in a run
 }
 
 // BatchSource is a source that can read the packets that captures mostly consist
@@ -24,7 +25,7 @@ type BatchSource interface {
 	// NextRun puts the next packets into b, most at the most, as long as each has a
 	// segment and nothing needs to be said of it by Next, and returns how many
 	// they were. All of them are of the link type b.Link, which it sets, and without
-	// comments; of the worker's own the octets need not last. It may put in none: what comes next
+	// comments and tunnels; of the worker's own the octets need not last. It may put in none: what comes next
 	// is for Next.
 	NextRun(b *Batch, most int) (n int)
 }
@@ -50,12 +51,26 @@ func newBatch(seed hashSeed) *Batch {
 	}
 }
 
-// Slot returns the place for the next packet of the worker's own, with whatever
-// an earlier one has left there.
-func (b *Batch) Slot() *Packet { return &b.packets[len(b.items)] }
+// slot returns the place for the next packet of the worker's own.
+func (b *Batch) slot() *Packet { return &b.packets[len(b.items)] }
 
-// Own takes the packet in the slot, a segment of the worker's own.
-func (b *Batch) Own() { b.own(b.Slot(), ownSegment) }
+// Slot returns the place for the next packet of the worker's own in a run, with
+// what an earlier one has left there; again tells that this was one of a run too.
+func (b *Batch) Slot() (p *Packet, again bool) {
+	n := len(b.items)
+	p, again = &b.packets[n], b.inRun[n]
+	b.inRun[n] = true
+	return p, again
+}
+
+// Own takes the packet in the slot, a segment of the worker's own between the
+// given ends. Its Src and Dst need not be set.
+func (b *Batch) Own(e *Ends) {
+	p := b.slot()
+	b.items = b.items[:len(b.items)+1]
+	b.items[len(b.items)-1].between(e, p, b.seed)
+	b.note(p.at(), ownSegment)
+}
 
 // Foreign takes the moment of a segment that another worker follows.
 func (b *Batch) Foreign(at statemachine.Moment) { b.note(at, foreignSegment) }
@@ -70,14 +85,11 @@ func (b *Batch) add(p *Packet) {
 	if p.Foreign {
 		b.note(p.at(), kind+foreignSegment)
 	} else {
-		b.own(p, kind)
+		b.inRun[len(b.items)] = false
+		b.items = b.items[:len(b.items)+1]
+		b.items[len(b.items)-1].set(p, b.seed)
+		b.note(p.at(), kind)
 	}
-}
-
-func (b *Batch) own(p *Packet, kind packetKind) {
-	b.items = b.items[:len(b.items)+1]
-	b.items[len(b.items)-1].set(p, b.seed)
-	b.note(p.at(), kind)
 }
 
 func (b *Batch) note(at statemachine.Moment, kind packetKind) {
@@ -92,14 +104,18 @@ func (b *Batch) first(p *Packet) *Packet {
 }
 
 // Each calls fn for the packets in their order, with nil for one of another
-// worker.
+// worker. Src and Dst are set.
 func (b *Batch) Each(fn func(at statemachine.Moment, p *Packet)) {
 	own := 0
 	for i, kind := range b.kinds {
 		var p *Packet
 		if kind < foreignSegment {
-			p = b.items[own].packet
+			it := &b.items[own]
 			own++
+			p = it.packet
+			if p.Src, p.Dst = it.key.ends(); !it.fromLow {
+				p.Src, p.Dst = p.Dst, p.Src
+			}
 		}
 		fn(b.when[i], p)
 	}

@@ -37,19 +37,34 @@ type FlowSum uint64
 
 // SumOf returns the sum of the flow between two ends.
 func SumOf(a, b netip.AddrPort) FlowSum {
-	x, y := addressOf(a.Addr()), addressOf(b.Addr())
-	return SumIPv6(x.hi, x.lo, y.hi, y.lo, a.Port(), b.Port())
+	e := Ends{addressOf(a.Addr()), addressOf(b.Addr()), a.Port(), b.Port(), a.Addr().Is4()}
+	return e.Sum()
 }
 
-// SumIPv4 is SumOf for IPv4 addresses as they stand in a header, as numbers.
-func SumIPv4(a, b uint32, portA, portB uint16) FlowSum {
-	return SumIPv6(0, mapped|uint64(a), 0, mapped|uint64(b), portA, portB)
+// Ends are the ends of a segment as they stand in its headers.
+type Ends struct {
+	src, dst         address
+	srcPort, dstPort uint16
+	four             bool // IPv4
 }
 
-// SumIPv6 is SumOf for IPv6 addresses as they stand in a header, as two numbers
-// each.
-func SumIPv6(hiA, loA, hiB, loB uint64, portA, portB uint16) FlowSum {
-	return FlowSum(loA + loB ^ (hiA+hiB)*mixer ^ (uint64(portA)+uint64(portB))<<40)
+// SetIPv4 makes e the ends of a segment between IPv4 addresses; ports are the
+// first four octets of the TCP header as a number. It sets them in their place:
+// to copy what was just written in parts has the processor wait for it.
+func (e *Ends) SetIPv4(src, dst, ports uint32) {
+	e.src.hi, e.src.lo, e.dst.hi, e.dst.lo = 0, mapped|uint64(src), 0, mapped|uint64(dst)
+	e.srcPort, e.dstPort, e.four = uint16(ports>>16), uint16(ports), true
+}
+
+// SetIPv6 is SetIPv4 for IPv6 addresses, in two numbers each.
+func (e *Ends) SetIPv6(srcHi, srcLo, dstHi, dstLo uint64, ports uint32) {
+	e.src.hi, e.src.lo, e.dst.hi, e.dst.lo = srcHi, srcLo, dstHi, dstLo
+	e.srcPort, e.dstPort, e.four = uint16(ports>>16), uint16(ports), false
+}
+
+// Sum returns the sum of the flow.
+func (e *Ends) Sum() FlowSum {
+	return FlowSum(e.src.lo + e.dst.lo ^ (e.src.hi+e.dst.hi)*mixer ^ (uint64(e.srcPort)+uint64(e.dstPort))<<40)
 }
 
 // mixer is 2^64 divided by the golden ratio, which spreads numbers well.

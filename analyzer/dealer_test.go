@@ -88,11 +88,12 @@ func TestDealer(t *testing.T) {
 // A flow has the same sum however its ends were read.
 func TestFlowSum(t *testing.T) {
 	a, b := netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("10.0.0.2:1024")
-	if SumIPv4(0x0a000001, 0x0a000002, 80, 1024) != SumOf(a, b) || SumOf(a, b) != SumOf(b, a) {
+	var e Ends
+	if e.SetIPv4(0x0a000001, 0x0a000002, 80<<16|1024); e.Sum() != SumOf(a, b) || SumOf(a, b) != SumOf(b, a) {
 		t.Error("IPv4")
 	}
 	a, b = netip.MustParseAddrPort("[1:2:3:4:5:6:7:8]:80"), netip.MustParseAddrPort("[::9]:1024")
-	if SumIPv6(0x1000200030004, 0x5000600070008, 0, 9, 80, 1024) != SumOf(a, b) || SumOf(a, b) != SumOf(b, a) {
+	if e.SetIPv6(0x1000200030004, 0x5000600070008, 0, 9, 80<<16|1024); e.Sum() != SumOf(a, b) || SumOf(a, b) != SumOf(b, a) {
 		t.Error("IPv6")
 	}
 }

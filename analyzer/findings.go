@@ -76,8 +76,9 @@ func (t *tracker) judgeShape(f *flow, it *item, side statemachine.Side) {
 	if p.Overlap {
 		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.FragmentOverlap})
 	}
-	if it.cut {
-		t.once(f, statemachine.Finding{
+	if it.cut && f.facts.is&wasCut == 0 {
+		f.facts.is |= wasCut
+		t.finding(f, statemachine.Finding{
 			At: at, Side: side, Code: statemachine.SnaplenCut,
 			A: int64(p.CapLen), B: int64(it.wireLen),
 		})

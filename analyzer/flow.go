@@ -104,6 +104,7 @@ const (
 	lackedPackets                      // has a hole, or acknowledges what was not captured
 	seenOrdinary                       // a segment that a TCP may send
 	resetByServer                      // the reset's sender is the server
+	wasCut                             // a segment was captured without its end
 )
 
 // since returns t in milliseconds after the first packet, within 0 and 49

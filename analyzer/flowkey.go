@@ -47,12 +47,18 @@ func keyOf(src, dst netip.AddrPort, tunnel uint64) (k flowKey, fromLow bool) {
 // The reader calls it for every packet: a key is too long to be passed in
 // registers.
 func (k *flowKey) set(src, dst netip.AddrPort, tunnel uint64) (fromLow bool) {
-	a, b, ap, bp := addressOf(src.Addr()), addressOf(dst.Addr()), src.Port(), dst.Port()
-	k.realm = realmOf(src.Addr().Is4(), tunnel)
-	if fromLow = lowerEnd(a, ap, b, bp); !fromLow {
-		a, b, ap, bp = b, a, bp, ap
+	return k.between(&Ends{addressOf(src.Addr()), addressOf(dst.Addr()), src.Port(), dst.Port(), src.Addr().Is4()}, tunnel)
+}
+
+// between is set for ends that are no netip.AddrPort yet.
+func (k *flowKey) between(e *Ends, tunnel uint64) (fromLow bool) {
+	k.realm = realmOf(e.four, tunnel)
+	low, high, lowPort, highPort := &e.src, &e.dst, e.srcPort, e.dstPort
+	if fromLow = lowerEnd(low, lowPort, high, highPort); !fromLow {
+		low, high, lowPort, highPort = high, low, highPort, lowPort
 	}
-	k.low, k.high, k.lowPort, k.highPort = a, b, ap, bp
+	k.low.hi, k.low.lo, k.high.hi, k.high.lo = low.hi, low.lo, high.hi, high.lo
+	k.lowPort, k.highPort = lowPort, highPort
 	return fromLow
 }
 
@@ -74,7 +80,7 @@ func addressOf(a netip.Addr) address {
 const mapped = 0xffff << 32
 
 // lowerEnd reports whether the end (a, ap) does not come after (b, bp).
-func lowerEnd(a address, ap uint16, b address, bp uint16) bool {
+func lowerEnd(a *address, ap uint16, b *address, bp uint16) bool {
 	switch {
 	case a.hi != b.hi:
 		return a.hi < b.hi

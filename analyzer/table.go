@@ -39,10 +39,16 @@ func (t *table) find(k *flowKey, hash uint32) uint32 {
 	}
 }
 
+// fewFlows is how many flows stay in a processor's nearest cache anyway.
+const fewFlows = 200
+
 // warm reads the places of the table, and the flows in them, that items will
 // ask for. Each alone would wait for its own, which with many connections lie in
 // main memory; loads that do not depend on each other go on side by side.
 func (t *table) warm(items []item) {
+	if t.live < fewFlows {
+		return
+	}
 	mask := uint32(len(t.slots) - 1)
 	var first [batchPackets]uint32
 	n := 0

@@ -40,8 +40,20 @@ type item struct {
 // set makes the item that of p, which must stay as it is until the item was
 // taken, but for its octets.
 func (it *item) set(p *Packet, seed hashSeed) {
-	it.packet = p
 	it.fromLow = it.key.set(p.Src, p.Dst, p.Tunnel)
+	it.of(p, seed)
+}
+
+// between is set for a packet between the ends e, outside of tunnels, of which
+// Src and Dst do not count.
+func (it *item) between(e *Ends, p *Packet, seed hashSeed) {
+	it.fromLow = it.key.between(e, 0)
+	it.of(p, seed)
+}
+
+// of makes the item, whose key is set, that of p.
+func (it *item) of(p *Packet, seed hashSeed) {
+	it.packet = p
 	it.hash = it.key.hash(seed)
 	it.wireLen, it.cut = p.WireLen, p.SegOff+p.SegLen > len(p.Frame)
 	if it.cut { // by the length in the record, or by that in the IP header

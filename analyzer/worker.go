@@ -142,7 +142,7 @@ func (w *worker) read(ctx context.Context) error {
 	runs, _ := w.reader.src.(BatchSource)
 	for {
 		if runs == nil || !w.readRun(runs) {
-			w.reader.into = w.batch.Slot()
+			w.reader.into = w.batch.slot()
 			p, err := w.reader.next(ctx)
 			if p == nil {
 				w.follow()

@@ -212,15 +212,17 @@ func (h *hole) filledBy(at Moment, seg *Segment) {
 // fingerprint folds all that two captures of one frame have in common: every
 // field that the observer sees but the TTL, which routers change.
 func fingerprint(seg *Segment) uint32 {
-	const k = 0x9e3779b97f4a7c15
-	h := (uint64(seg.Seq)<<32 | uint64(seg.Ack)) * k
-	h = (h ^ h>>29 ^ uint64(seg.Len)<<32 ^ uint64(seg.Window)<<16 ^ uint64(seg.Flags)) * k
-	h ^= h>>31 ^ uint64(seg.IPID)<<16 ^ uint64(seg.Urgent)
-	if seg.Options.Has(OptTimestamp) {
-		h = (h ^ uint64(seg.Options.TSVal)<<32 ^ uint64(seg.Options.TSEcr)) * k
-		h ^= h >> 30
+	// The products do not wait for each other.
+	h := (uint64(seg.Seq)<<32 | uint64(seg.Ack)) * 0x9e3779b97f4a7c15
+	h += (uint64(seg.Len)<<32 | uint64(seg.Window)<<16 | uint64(seg.Flags)) * 0xd1b54a32d192ed03
+	h += (uint64(seg.IPID)<<16 | uint64(seg.Urgent)) * 0x8cb92ba72f3d8dd7
+	if seg.Options.Set&(OptTimestamp|OptSACK) != 0 {
+		if seg.Options.Has(OptTimestamp) {
+			h += (uint64(seg.Options.TSVal)<<32 | uint64(seg.Options.TSEcr)) * 0xaef17502108ef2d9
+		}
+		h += uint64(sackPrint(seg)) << 32
 	}
-	return uint32((h*k)>>32) ^ sackPrint(seg)
+	return uint32(h>>32) ^ uint32(h)
 }
 
 // sackPrint folds the SACK blocks, 0 when there are none.

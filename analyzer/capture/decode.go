@@ -63,11 +63,15 @@ func (d *Decoder) Decode(p *analyzer.Packet) {
 		clearDecoded(p)
 		d.decodeLayers(p)
 		p.Foreign = (p.Skip == analyzer.NotSkipped || p.ICMP.Quotes) && !d.dealer.Mine(analyzer.SumOf(p.Src, p.Dst))
-	case d.dealer.Mine(h.sum(p.Frame)):
+	default:
+		var ends analyzer.Ends
+		if h.ends(p.Frame, &ends); !d.dealer.Mine(ends.Sum()) {
+			p.Foreign, p.HasTCP, p.Skip, p.ICMP.Quotes = true, true, analyzer.NotSkipped, false
+			return
+		}
 		clearDecoded(p)
 		h.fill(p)
-	default:
-		p.Foreign, p.HasTCP, p.Skip, p.ICMP.Quotes = true, true, analyzer.NotSkipped, false
+		h.address(p)
 	}
 }
 

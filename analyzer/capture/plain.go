@@ -65,20 +65,21 @@ func isPlainSegment(b []byte, length int) bool {
 	return n >= tcpLen && n <= length
 }
 
-// sum returns the sum of the flow of the packet in f.
-func (h *plainHeaders) sum(f []byte) analyzer.FlowSum {
+// ends makes e the ends of the segment in f.
+func (h *plainHeaders) ends(f []byte, e *analyzer.Ends) {
 	ports := binary.BigEndian.Uint32(f[h.tcp:])
-	if !h.six {
-		ends := binary.BigEndian.Uint64(f[ethernetLen+12:])
-		return analyzer.SumIPv4(uint32(ends>>32), uint32(ends), uint16(ports>>16), uint16(ports))
-	}
 	be64 := binary.BigEndian.Uint64
+	if !h.six {
+		both := be64(f[ethernetLen+12:])
+		e.SetIPv4(uint32(both>>32), uint32(both), ports)
+		return
+	}
 	ip := f[ethernetLen : ethernetLen+ipv6Len]
-	return analyzer.SumIPv6(be64(ip[8:]), be64(ip[16:]), be64(ip[24:]), be64(ip[32:]), uint16(ports>>16), uint16(ports))
+	e.SetIPv6(be64(ip[8:]), be64(ip[16:]), be64(ip[24:]), be64(ip[32:]), ports)
 }
 
-// fill decodes p, whose frame has the headers h and of which nothing is decoded
-// yet.
+// fill decodes p but for Src and Dst. Its frame has the headers h, and nothing of
+// it is decoded yet, or it was filled before.
 func (h *plainHeaders) fill(p *analyzer.Packet) {
 	f := p.Frame
 	b := f[h.tcp:]
@@ -86,25 +87,30 @@ func (h *plainHeaders) fill(p *analyzer.Packet) {
 	s := &p.Segment
 	if ip := f[ethernetLen:]; h.six {
 		p.IPVersion = 6
-		s.TTL = ip[7]
-		p.Src = netip.AddrPortFrom(netip.AddrFrom16([16]byte(ip[8:])), be16(b))
-		p.Dst = netip.AddrPortFrom(netip.AddrFrom16([16]byte(ip[24:])), be16(b[2:]))
+		s.IPID, s.HasIPID, s.TTL = 0, false, ip[7]
 	} else {
 		p.IPVersion = 4
 		s.IPID, s.HasIPID, s.TTL = be16(ip[4:]), true, ip[8]
-		p.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip[12:])), be16(b))
-		p.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip[16:])), be16(b[2:]))
 	}
 	n := int(b[12]>>4) * 4
 	s.Seq, s.Ack = statemachine.Seq(be32(b[4:])), statemachine.Seq(be32(b[8:]))
 	s.Flags = statemachine.Flags(be16(b[12:]) & 0x0fff)
-	s.Window, s.Urgent = be16(b[14:]), be16(b[18:])
+	s.Window, s.Urgent, s.Sum = be16(b[14:]), be16(b[18:]), 0
 	s.Len = statemachine.Size(h.length - n)
-	if n > tcpLen {
+	s.Options = statemachine.Options{}
+	switch {
+	case n == tcpLen:
+	case n == tcpLen+12 && len(b) >= n && be32(b[tcpLen:]) == justTimestamps:
+		s.Options.Set, s.Options.TSVal, s.Options.TSEcr = statemachine.OptTimestamp, be32(b[tcpLen+4:]), be32(b[tcpLen+8:])
+	default:
 		options(&s.Options, b[tcpLen:min(n, len(b))], n-tcpLen)
 	}
 	payloadSum(p, b[:min(len(b), h.length)], n)
 }
+
+// justTimestamps begins the options of nearly all segments that have timestamps:
+// two no-operations, timestamps, ten octets (RFC 7323 appendix A).
+const justTimestamps = kindNop<<24 | kindNop<<16 | kindTimestamp<<8 | 10
 
 // plain decodes p, of which nothing is decoded yet, and reports whether it
 // could.
@@ -115,6 +121,19 @@ func plain(p *analyzer.Packet) bool {
 	h, ok := plainHeadersOf(p.Frame)
 	if ok {
 		h.fill(p)
+		h.address(p)
 	}
 	return ok
+}
+
+// address sets the ends of p.
+func (h *plainHeaders) address(p *analyzer.Packet) {
+	ip, b := p.Frame[ethernetLen:], p.Frame[h.tcp:]
+	if h.six {
+		p.Src = netip.AddrPortFrom(netip.AddrFrom16([16]byte(ip[8:])), be16(b))
+		p.Dst = netip.AddrPortFrom(netip.AddrFrom16([16]byte(ip[24:])), be16(b[2:]))
+		return
+	}
+	p.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip[12:])), be16(b))
+	p.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip[16:])), be16(b[2:]))
 }

@@ -21,6 +21,7 @@ func (s *Source) NextRun(b *analyzer.Batch, most int) (n int) {
 	}
 	b.Link = r.link
 	d := &s.decoder
+	var ends analyzer.Ends
 	for ; n < most; n++ {
 		head := r.buf[r.start:r.end]
 		if len(head) < pcapRecordHeader {
@@ -40,17 +41,20 @@ func (s *Source) NextRun(b *analyzer.Batch, most int) (n int) {
 		r.packets++
 		s.packets++
 		r.take(size)
-		if d.dealer != nil && !d.dealer.Mine(h.sum(frame)) {
+		h.ends(frame, &ends)
+		if d.dealer != nil && !d.dealer.Mine(ends.Sum()) {
 			b.Foreign(statemachine.Moment{Packet: s.packets, Time: at})
 			continue
 		}
-		p := b.Slot()
-		p.Number, p.File, p.Time = s.packets, s.current.file, at
+		p, again := b.Slot()
+		if !again { // what fill does not set is as it should be behind another plain one
+			clearDecoded(p)
+			p.Interface, p.Comment, p.Drops = 0, nil, 0
+		}
+		p.Number, p.File, p.Time, p.Link, p.Frame = s.packets, s.current.file, at, r.link, frame
 		p.CapLen, p.WireLen = captured, binary.LittleEndian.Uint32(head[12:])
-		p.Interface, p.Link, p.Comment, p.Drops, p.Frame = 0, r.link, nil, 0, frame
-		clearDecoded(p)
 		h.fill(p)
-		b.Own()
+		b.Own(&ends)
 	}
 	return n
 }
