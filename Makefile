@@ -52,11 +52,11 @@ golden: ## rewrites the golden files; review the difference
 bench: ## benchmarks: packets per second, allocations
 	@$(SETUP) && need_go && "$$GO" test -run '^$$' -bench . -benchmem ./...
 
-bench-peers: ## the static build beside tcptrace, argus, tshark and tcpdump, about 6 minutes: docs/performance.md
-	@$(SETUP) && need_go && build_tcpstate "$(BIN)" "" && for p in $(PEERS); do want $$p; done && "$$GO" run ./internal/bench -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS) -repeat $(REPEAT)
+bench-peers: ## the build that releases ship beside tcptrace, argus, tshark and tcpdump, about 6 minutes: docs/performance.md
+	@$(SETUP) && need_go && build_release "$(BIN)" && for p in $(PEERS); do want $$p; done && "$$GO" run ./internal/bench -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS) -repeat $(REPEAT)
 
 bench-growth: ## how time and memory grow: docs/growth.svg
-	@$(SETUP) && need_go && build_tcpstate "$(BIN)" "" && for p in hyperfine time; do want $$p; done && "$$GO" run ./internal/bench -growth -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS)
+	@$(SETUP) && need_go && build_release "$(BIN)" && for p in hyperfine time; do want $$p; done && "$$GO" run ./internal/bench -growth -tool $(BIN) -dir $(BENCHDIR) -rounds $(ROUNDS)
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@$(SETUP) && need_go && run_fuzz "$(FUZZTIME)"

@@ -10,6 +10,8 @@ import (
 // Its memory is fixed: what began longest ago gives way. Its findings are the
 // capture's, not a connection's.
 type crowd struct {
+	bySource places
+	byPort   places
 	sources  [crowdSets * crowdWays]source
 	ports    [crowdSets * crowdWays]port
 	isns     [isnSlots]isnSlot
@@ -68,7 +70,6 @@ type crowdEvent struct {
 
 // source is one host that opens connections or sends resets.
 type source struct {
-	hash    uint64 // 0 for a free slot
 	began   statemachine.Time
 	resetAt statemachine.Time
 	targets [numCrowd]uint64 // sketch of the targets: 64 bits by hash
@@ -79,7 +80,6 @@ type source struct {
 
 // port is one port of a host to which connections are opened.
 type port struct {
-	hash         uint64
 	began        statemachine.Time
 	opened, done uint32
 	refused      uint32
@@ -148,44 +148,54 @@ func (c *crowd) take(e *crowdEvent) {
 	}
 }
 
-// source returns the slot of a host at the given time.
-func (c *crowd) source(hash uint64, at statemachine.Time) *source {
-	set := c.sources[hash>>1%crowdSets*crowdWays:][:crowdWays]
-	best := &set[0]
-	for i := range set {
-		if set[i].hash == hash {
-			best = &set[i]
+// places tells which slot has the host or port of a hash: a slot of its set, the
+// one that began longest ago giving way. What is searched lies close together.
+type places [crowdSets * crowdWays]struct {
+	hash  uint64 // 0 for a free slot
+	began statemachine.Time
+}
+
+// seek returns the slot of the hash at the given time. It is new when the hash had
+// none, or one that began before the window.
+func (p *places) seek(hash uint64, at, window statemachine.Time) (slot int, isNew bool) {
+	first := int(hash >> 1 % crowdSets * crowdWays)
+	slot = first
+	for i := first; i < first+crowdWays; i++ {
+		if p[i].hash == hash {
+			slot = i
 			break
 		}
-		if set[i].began < best.began {
-			best = &set[i]
+		if p[i].began < p[slot].began {
+			slot = i
 		}
 	}
-	if best.hash != hash || at-best.began > sourceWindow {
-		c.silent(best)
-		*best = source{hash: hash, began: at}
+	x := &p[slot]
+	if isNew = x.hash != hash || at-x.began > window; isNew {
+		x.hash, x.began = hash, at
 	}
-	return best
+	return slot, isNew
+}
+
+// source returns the slot of a host at the given time.
+func (c *crowd) source(hash uint64, at statemachine.Time) *source {
+	i, isNew := c.bySource.seek(hash, at, sourceWindow)
+	s := &c.sources[i]
+	if isNew {
+		c.silent(s)
+		*s = source{began: at}
+	}
+	return s
 }
 
 // port returns the slot of a port at the given time.
 func (c *crowd) port(hash uint64, at statemachine.Time) *port {
-	set := c.ports[hash>>1%crowdSets*crowdWays:][:crowdWays]
-	best := &set[0]
-	for i := range set {
-		if set[i].hash == hash {
-			best = &set[i]
-			break
-		}
-		if set[i].began < best.began {
-			best = &set[i]
-		}
+	i, isNew := c.byPort.seek(hash, at, floodWindow)
+	p := &c.ports[i]
+	if isNew {
+		c.flood(p)
+		*p = port{began: at}
 	}
-	if best.hash != hash || at-best.began > floodWindow {
-		c.flood(best)
-		*best = port{hash: hash, began: at}
-	}
-	return best
+	return p
 }
 
 // takeSYN takes the SYN that opens a connection.
@@ -283,9 +293,7 @@ func (c *crowd) end() {
 		c.flood(&c.ports[i])
 	}
 	for i := range c.sources {
-		if c.sources[i].hash != 0 {
-			c.silent(&c.sources[i])
-		}
+		c.silent(&c.sources[i])
 	}
 }
 

@@ -208,12 +208,12 @@ func TestCrowdIsBounded(t *testing.T) {
 	c := &crowd{}
 	occupied := func() (n int) {
 		for i := range c.sources {
-			if c.sources[i].hash != 0 {
+			if c.bySource[i].hash != 0 {
 				n++
 			}
 		}
 		for i := range c.ports {
-			if c.ports[i].hash != 0 {
+			if c.byPort[i].hash != 0 {
 				n++
 			}
 		}

@@ -33,7 +33,7 @@ func (t *table) find(k *flowKey, hash uint32) uint32 {
 		if s.flow == 0 {
 			return 0
 		}
-		if s.hash == hash && t.flows.at(s.flow).key == *k {
+		if s.hash == hash && t.flows.at(s.flow).key.is(k) {
 			return s.flow
 		}
 	}

@@ -3,6 +3,7 @@
 # that inspects what it would publish.
 #
 #   internal/release.sh documents VERSION   before a build, from .goreleaser.yaml
+#   internal/release.sh profile             likewise: by what the build is optimised
 #   internal/release.sh dry [all]           make release-dry
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -140,13 +141,16 @@ case ${1-} in
 documents)
 	documents "$2"
 	;;
+profile)
+	env -u GOOS -u GOARCH bash -c '. internal/setup.sh && need_go && profile_tcpstate'
+	;;
 dry)
 	. internal/setup.sh
 	need_go
 	dry "${2:-one}"
 	;;
 *)
-	sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac

@@ -69,6 +69,26 @@ want() {
 	say "$1 is not installed: tests that compare with it are skipped"
 }
 
+# profile_tcpstate: makes build/tcpstate.pgo, the profile by which releases are
+# optimised, where it is older than the code: half a minute.
+profile_tcpstate() {
+	local profile=build/tcpstate.pgo
+	mkdir -p build
+	if [ -s "$profile" ] && [ -z "$(find analyzer cmd report statemachine go.mod -newer "$profile" -name '*.[gm]o*' -print -quit)" ]; then
+		return
+	fi
+	say "profiling the program, to build it by that"
+	CGO_ENABLED=0 "$GO" test ./cmd/tcpstate -run '^$' -bench '^BenchmarkScenes$' -benchtime 3s -cpuprofile "$profile" -o build/scenes.test >/dev/null
+	rm -f build/scenes.test
+}
+
+# build_release OUTPUT: builds the program as releases are built.
+build_release() {
+	profile_tcpstate
+	CGO_ENABLED=0 "$GO" build -trimpath -pgo=build/tcpstate.pgo -o "$1" ./cmd/tcpstate
+	say "built $1 as releases are: pure Go, optimised by its own profile"
+}
+
 # build_tcpstate OUTPUT LIVE_SOURCE: builds the program and says which.
 build_tcpstate() {
 	local output=$1 live=$2

@@ -25,21 +25,24 @@ func payloadSum(p *analyzer.Packet, b []byte, n int) {
 		return
 	}
 	pseudo := sumWords(p.Frame[from:from+size]) + protoTCP
-	field, length := uint64(be16(b[16:])), uint64(p.SegLen)
-	if field == fold(pseudo+length) || field == fold(pseudo) {
+	field, whole := uint64(be16(b[16:])), pseudo+uint64(p.SegLen)
+	if field == fold(whole) || field == fold(pseudo) {
 		return
 	}
 	// Modulo 65535 zero is 0xffff, so that 0 can mean not known.
-	p.Segment.Sum = uint16((0xffff-fold(pseudo+length+sumWords(b[:n]))+0xfffe)%0xffff) + 1
+	p.Segment.Sum = uint16(0xffff - fold(whole+sumWords(b[:n])))
+	if p.Segment.Sum == 0 {
+		p.Segment.Sum = 0xffff
+	}
 }
 
 // fold brings a sum of 16-bit words to 16 bits with end-around carry
 // (RFC 1071 §1).
 func fold(s uint64) uint64 {
-	for s > 0xffff {
-		s = s&0xffff + s>>16
-	}
-	return s
+	s = s&0xffffffff + s>>32
+	s = s&0xffff + s>>16
+	s = s&0xffff + s>>16
+	return s&0xffff + s>>16
 }
 
 // sumWords adds the 16-bit words of b, whose length is a multiple of four,
