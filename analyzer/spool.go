@@ -76,10 +76,19 @@ func (s *spool) room(n int) int {
 		}
 	}
 	if s.used == len(s.chunks) {
-		s.chunks = append(s.chunks, make([]byte, 0, spoolChunk))
+		s.chunks = append(s.chunks, s.fresh()[:0])
 	}
 	s.used++
 	return s.used - 1
+}
+
+// fresh returns the memory for another chunk. Of the first often only the
+// beginning is needed.
+func (s *spool) fresh() []byte {
+	if len(s.chunks) == 0 {
+		return make([]byte, spoolChunk)
+	}
+	return freshPages[byte](spoolChunk)
 }
 
 // item returns the octets of an item in memory.
