@@ -792,7 +792,7 @@ func TestFastPath(t *testing.T) {
 		for range 300 {
 			at.Time += Time(rnd.IntN(3e6))
 			if rnd.IntN(30) == 0 {
-				at.Time += Time(rnd.IntN(3e9))
+				at.Time += Time(rnd.Int64N(3e9))
 			}
 			side := Side(rnd.IntN(2))
 			s := randomSegment(rnd, &nxt, side, uint32(at.Time/1e6))
