@@ -37,7 +37,9 @@
 // triage.go (forgeries), settle.go and judge.go (when words become final,
 // when a four-tuple carries a new connection), live.go (one-pass words).
 // Independent of all that, analysis.go and classify.go say what each segment
-// is: new, sent again, late, a probe.
+// is: new, sent again, late, a probe. orderly.go keeps connections in which
+// nothing is amiss unread, and orderly_life.go says what a whole life of that
+// kind comes to.
 //
 // # Sources
 //
