@@ -14,9 +14,10 @@ import (
 // end between the segments that are kept.
 const leastTimeWait = time.Second
 
-// mayKeep reports that orderly connections are kept as their segments.
+// mayKeep reports that orderly connections of a capture file are kept as their
+// segments. What is said at once, and what has to give way to limits, is observed.
 func (t *tracker) mayKeep() bool {
-	return t.opt.openings != openingsNone && !t.speaks() && !t.limited && !t.live && t.opt.Machine.TimeWait >= leastTimeWait
+	return t.opt.openings != openingsNone && !t.speaks() && !t.limited && t.opt.Machine.TimeWait >= leastTimeWait
 }
 
 // keep keeps a segment of a connection that is alone but for its opening, and
@@ -29,7 +30,7 @@ func (t *tracker) keep(i uint32, f *flow, it *item, side statemachine.Side) bool
 	}
 	first := f.orderly == 0
 	if first {
-		if seg.Flags&statemachine.SYN != 0 || !t.keeps {
+		if seg.Flags&statemachine.SYN != 0 || !t.keeps || t.live {
 			return false
 		}
 		f.orderly = t.orderlies.alloc()
