@@ -58,7 +58,7 @@ func (r *resolution) mayHoldFIN(y Side, first, cause, c int) bool {
 		}
 		sent = o.seq
 	}
-	if me.is(hasISS) && sent == me.iss.Add(1) && r.c.flags&(fastOpen|bothOpened) == 0 {
+	if me.is(hasISS) && sent == me.iss.Add(1) && r.c.flags&(fastOpen|bothOpened) == 0 && !me.is(synMissing) {
 		return false // nothing but the SYN, and no application before its ACK
 	}
 	if !r.lossBefore(y, c, e.ack, sent) {

@@ -37,7 +37,8 @@ const (
 	quotes                           // no segment but an ICMP error about the SYN of its sender's peer; void
 	acksUnsent                       // acknowledges more than the capture shows as sent
 
-	behindHole = dsack // of a RST: numbers of its sender below it never passed the tap
+	behindHole = dsack   // of a RST: numbers of its sender below it never passed the tap
+	connects   = unheard // of a SYN-ACK: see connecting
 )
 
 func (e *entry) side() Side {

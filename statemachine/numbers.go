@@ -203,6 +203,9 @@ func (c *Conn) noteEntry(at Moment, side Side, seg *Segment, e *entry) entryBits
 			x.lastAt = at.Time
 			return 0
 		}
+		if connecting(seg) {
+			e.bits |= connects
+		}
 	} else if !x.is(hasNxt) {
 		x.has |= fromMiddle
 	}

@@ -86,6 +86,9 @@ const (
 	// DoubtUnsent: the end's own FIN was not captured; that payload drew a RST
 	// says that its application had closed (RFC 1122 §4.2.2.13).
 	DoubtUnsent
+	// DoubtSYN: the end's own SYN was not captured; the form of its SYN-ACK says
+	// that there was one.
+	DoubtSYN
 
 	numDoubts = iota
 )
@@ -99,6 +102,7 @@ var doubtTexts = [numDoubts]string{
 	"which FIN came first does not show",
 	"it acknowledges the peer's FIN at once, so its own was waiting",
 	"payload draws a RST, so its application had closed",
+	"its own SYN is missing: the SYN-ACK has the form of a connecting socket's",
 }
 
 // String returns the doubt as the end of a line, empty for NoDoubt.
