@@ -100,6 +100,11 @@ func (r *resolution) answersAtOnce(y Side, cause, c int) bool {
 			return false // a second one is answered at once
 		}
 	}
+	for k := cause + 1; k < c; k++ {
+		if f := &r.log[k]; r.from(e.side(), k) && f.is(hasTS) && int32(f.tsval-e.tsval) < 0 {
+			return false // so is a segment that is older than the FIN (RFC 7323 §5.3)
+		}
+	}
 	before, ok := r.ackedBefore(y, c)
 	if !ok && !e.is(hasSACK) {
 		before, ok = e.lo, true
