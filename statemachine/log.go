@@ -39,6 +39,7 @@ const (
 
 	behindHole = dsack   // of a RST: numbers of its sender below it never passed the tap
 	connects   = unheard // of a SYN-ACK: see connecting
+	skips      = unheard // of a pure ACK: it begins one number behind all that its sender had sent; follows means here that one segment died before it
 )
 
 func (e *entry) side() Side {
