@@ -77,8 +77,9 @@ func (c *course) sent(from statemachine.Time, kind func(*statemachine.Segment) b
 	return out
 }
 
-// diedBefore tells which steps of the end were the departure of a SYN, a FIN or
-// a RST that died before the tap, in all its copies, and left no trace there.
+// diedBefore tells which steps of the end were the departure of a SYN, a SYN-ACK,
+// a FIN or a RST that died before the tap, in all its copies, and left no trace
+// there.
 func (c *course) diedBefore(e *truth.Endpoint) []bool {
 	out := make([]bool, len(e.Steps))
 	for i := range e.Steps {
@@ -92,6 +93,8 @@ func (c *course) diedBefore(e *truth.Endpoint) []bool {
 		switch s.To {
 		case "SYN-SENT":
 			out[i] = c.lostSYN(e.Steps[i:])
+		case "SYN-RECEIVED":
+			out[i] = c.lostSYNACK(s)
 		case "FIN-WAIT-1", "LAST-ACK":
 			out[i] = c.lostFIN(s)
 		case "CLOSED", "LISTEN":
@@ -170,6 +173,31 @@ func (c *course) lostSYN(steps []truth.Step) bool {
 	return !slices.ContainsFunc(c.tap.tuple[c.me], func(i int) bool {
 		p := &c.tap.packets[i]
 		return p.sender == c.me && p.seg.IsSYNACK() && !ofListener(&p.seg)
+	})
+}
+
+// lostSYNACK reports that all SYN-ACKs of an end died before the tap. They are
+// what shows SYN-RECEIVED: of a listener nothing else passed; one that had sent a
+// SYN looks as if the peer's SYN-ACK had found it in SYN-SENT, where no IP IDs
+// count the one that is missing and no DSACK tells of the peer's SYN.
+func (c *course) lostSYNACK(s *truth.Step) bool {
+	from, _ := span(s)
+	if !c.diedOf(c.sent(from, (*statemachine.Segment).IsSYNACK)) {
+		return false
+	}
+	if s.From == "LISTEN" {
+		return len(c.passed) == 0
+	}
+	isn := map[statemachine.Seq]bool{}
+	for _, i := range c.tap.tuple[c.me] {
+		if p := &c.tap.packets[i]; p.sender != c.me && p.seg.Flags.Has(statemachine.SYN) {
+			isn[p.seg.Seq] = true
+		}
+	}
+	return !slices.ContainsFunc(c.tap.tuple[c.me], func(i int) bool {
+		p, o := &c.tap.packets[i], &c.tap.packets[i].seg.Options
+		return p.sender == c.me && (p.seg.HasIPID ||
+			slices.ContainsFunc(o.SACK[:o.NSACK], func(b statemachine.SACKBlock) bool { return isn[b.Left] }))
 	})
 }
 
