@@ -75,6 +75,9 @@ func appendISN(b []byte, s *statemachine.Step) []byte {
 		return b
 	}
 	b = strconv.AppendUint(append(b, "ISN "...), uint64(s.Number), 10)
+	if s.Doubt != statemachine.NoDoubt {
+		return b // the line goes on about it
+	}
 	b = append(b, ", SYN takes one number: next is "...)
 	return strconv.AppendUint(b, uint64(s.Number.Add(1)), 10)
 }

@@ -34,11 +34,20 @@ func (r *resolution) add(pos, cause, order int, ev Event, proof int) {
 }
 
 // unseenSYN places the SYN of y that its own SYN-ACK overtook on the way to
-// the tap: it left before all else.
+// the tap, or that only the SYN-ACK tells of: it left before all else.
 func (r *resolution) unseenSYN(y Side) {
+	hidden := r.ends[y].is(synMissing) && r.c.ends[y].state == Unknown
+	sent := arrival{rank: -1, event: SendSYN, proof: -1, depart: true}
 	for k := range r.log {
-		if r.from(y, k) && r.log[k].isSYNACK() && r.laterSYN(y, k) {
-			r.arrivals = append(r.arrivals, arrival{cause: k, rank: -1, event: SendSYN, proof: -1, depart: true})
+		if !r.from(y, k) || !r.log[k].isSYNACK() {
+			continue
+		}
+		if hidden || r.laterSYN(y, k) {
+			if hidden {
+				sent.doubt = DoubtSYN
+			}
+			sent.cause = k
+			r.arrivals = append(r.arrivals, sent)
 			return
 		}
 	}

@@ -50,7 +50,8 @@ func (r *resolution) arrivalOfACKOfFIN(y Side) {
 	}
 	cand := func(i int) bool {
 		e := &r.log[i]
-		return !r.diedBefore(y, i, end) && r.from(y.Peer(), i) && e.flags.Has(ACK) && !e.flags.Any(SYN|RST) && e.ack == end
+		return r.from(y.Peer(), i) && e.flags.Has(ACK) && !e.flags.Any(SYN|RST) && e.ack == end &&
+			!r.diedBefore(y, i, end) && !r.waitedFor(y, i)
 	}
 	proof := -1
 	for i := first + 1; i < len(r.log); i++ {
@@ -76,6 +77,23 @@ func (r *resolution) diedBefore(y Side, i int, end Seq) bool {
 	for j := i + 1; j < len(r.log); j++ {
 		if o := &r.log[j]; r.from(y, j) {
 			return o.bareRST() && (o.seq.Less(end) && end.Sub(o.seq) < plausible || o.seq == end && r.takesFIN(y, i))
+		}
+	}
+	return false
+}
+
+// waitedFor reports that y said long after entry i that it still lacked what
+// that brings next, and never acknowledged it: the entry did not arrive. A RST
+// with ACK tells RCV.NXT too, where its sender puts one in.
+func (r *resolution) waitedFor(y Side, i int) bool {
+	e := &r.log[i]
+	if e.seq == e.end || r.cover(y, i, e.end) >= 0 {
+		return false
+	}
+	for j := i + 1; j < len(r.log); j++ {
+		o := &r.log[j]
+		if r.tells(y, j) && e.seq.LessEq(o.ack) && o.ack.Less(e.end) && o.at.Time > e.at.Time+r.grace(y) {
+			return true
 		}
 	}
 	return false
@@ -164,8 +182,35 @@ func (r *resolution) arrivalOfFIN(y Side) {
 		r.arrivals = append(r.arrivals, sent)
 		took.doubt = DoubtAtOnce
 	}
+	if r.lastCopyBefore(x, first, c) == first && r.answersWithoutSocket(y, c) {
+		r.afterACK(&took, c)
+	}
 	r.arrivals = append(r.arrivals, took)
 	r.ackNoLater(y, cause, pos, took.proof)
+}
+
+// answersWithoutSocket reports that y's answer c to the peer's FIN, a pure ACK,
+// bears the IP ID 0, where y's own FIN, sent before, bears one of a count.
+// Departure: nothing in the RFC tells one ACK from another. Linux keeps no socket
+// in TIME-WAIT, nor in FIN-WAIT-2 when its application has closed, and what
+// answers then counts no IP IDs. In CLOSING the socket is there.
+func (r *resolution) answersWithoutSocket(y Side, c int) bool {
+	o := &r.log[c]
+	_, own, _ := r.fin(y)
+	return r.ends[y].is(likeLinux) && own >= 0 && own < c && o.plain() && o.seq == o.end && o.is(hasIPID) && o.ipid == 0 &&
+		r.log[own].is(hasIPID) && r.log[own].ipid != 0
+}
+
+// afterACK places the arrival of the peer's FIN, which c answers, behind that of
+// an ACK of y's own that left later and overtook it.
+func (r *resolution) afterACK(took *arrival, c int) {
+	for k := range r.arrivals {
+		if a := &r.arrivals[k]; a.event == RecvACKOfFIN && a.cause > took.cause && a.pos <= c {
+			took.pos, took.rank = max(took.pos, a.pos), a.rank
+			took.proof, took.doubt = -1, DoubtNoSocket
+			return
+		}
+	}
 }
 
 // ackNoLater places the ACK of y's FIN no later than the segment that brought

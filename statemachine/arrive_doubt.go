@@ -58,7 +58,7 @@ func (r *resolution) mayHoldFIN(y Side, first, cause, c int) bool {
 		}
 		sent = o.seq
 	}
-	if me.is(hasISS) && sent == me.iss.Add(1) && r.c.flags&(fastOpen|bothOpened) == 0 {
+	if me.is(hasISS) && sent == me.iss.Add(1) && r.c.flags&(fastOpen|bothOpened) == 0 && !me.is(synMissing) {
 		return false // nothing but the SYN, and no application before its ACK
 	}
 	if !r.lossBefore(y, c, e.ack, sent) {
@@ -98,6 +98,11 @@ func (r *resolution) answersAtOnce(y Side, cause, c int) bool {
 	for k := range c {
 		if f := &r.log[k]; k != cause && f.side() == e.side() && f.isFIN() {
 			return false // a second one is answered at once
+		}
+	}
+	for k := cause + 1; k < c; k++ {
+		if f := &r.log[k]; r.from(e.side(), k) && f.is(hasTS) && int32(f.tsval-e.tsval) < 0 {
+			return false // so is a segment that is older than the FIN (RFC 7323 §5.3)
 		}
 	}
 	before, ok := r.ackedBefore(y, c)

@@ -69,12 +69,25 @@ func (r *resolution) behindLostFIN(x Side) int {
 		if o.isRST() && o.seq == e.nxt.Add(1) {
 			return k
 		}
-		p := r.lastOf(x, k)
-		if o.plain() && o.seq == e.nxt && p >= 0 && !r.log[p].isRST() && o.seq == r.log[p].maxEnd.Add(1) {
+		if !o.plain() || !o.is(skips) || o.seq != e.nxt {
+			continue
+		}
+		if p := r.lastOf(x, k); p >= 0 && !r.log[p].isRST() || p < 0 && !r.acknowledged(x, o.seq) {
 			return k
 		}
 	}
 	return -1
+}
+
+// acknowledged reports that x's peer acknowledged all numbers of x below end,
+// whether the capture shows them or not.
+func (r *resolution) acknowledged(x Side, end Seq) bool {
+	for i := range r.log {
+		if o := &r.log[i]; r.from(x.Peer(), i) && o.flags.Has(ACK) && end.LessEq(o.ack) {
+			return true
+		}
+	}
+	return false
 }
 
 // closes reports that a FIN of x was captured.
@@ -119,6 +132,9 @@ func (r *resolution) answeredTwice(y Side, k int) bool {
 	sack := r.ends[y].is(sacks) && r.ends[y.Peer()].is(sacks)
 	if first >= 0 && sack && !r.reportedTwice(y, k, &r.log[first]) {
 		return false
+	}
+	if first >= 0 && r.log[k].is(skips) && r.log[k].is(follows) && r.tellsTwice(k, &r.log[first]) {
+		return true
 	}
 	for i := first + 1; first >= 0 && i < k; i++ {
 		o := &r.log[i]

@@ -43,7 +43,7 @@ func (c *Conn) opensCleanly() bool {
 	return c.flags == sawSYN && c.heirs == [2]heir{} &&
 		x.state == Unknown && y.state == Unknown && x.has&(hasISS|fromMiddle) == hasISS && y.has&(hasISS|fromMiddle) == hasISS &&
 		syn.isSYN() && syn.bits&odd == 0 && syn.seq == x.iss &&
-		synack.isSYNACK() && synack.bits&odd == 0 && synack.side() != syn.side() && synack.seq == y.iss && synack.ack == syn.end &&
+		synack.isSYNACK() && synack.bits&(odd|connects) == 0 && synack.side() != syn.side() && synack.seq == y.iss && synack.ack == syn.end &&
 		third.side() == syn.side() && third.ack == synack.end
 }
 

@@ -79,6 +79,7 @@ const (
 	sacks                          // it tells what it has by SACK (RFC 2018 §2)
 	repeated                       // it sent numbers again before what is in the log
 	likeLinux                      // its SYN has a window scale, where Linux puts it
+	synMissing                     // it presumably sent a SYN that the capture lacks; see lostSYN
 )
 
 func (e *end) is(b endBits) bool { return e.has&b == b }

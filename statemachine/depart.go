@@ -90,7 +90,8 @@ func (r *resolution) beyondISN(x Side, ack Seq) bool {
 // provesThirdACK reports that an end in SYN-RECEIVED can have sent entry p
 // only after the ACK of its SYN: payload or FIN, or an ACK beyond the SYN.
 // With Fast Open (RFC 7413 §4.2) and in a simultaneous open payload and FIN
-// prove nothing.
+// prove nothing; where it had sent a SYN that is missing FIN does not, since
+// CLOSE in SYN-RECEIVED sends one and SEND waits (RFC 9293 §3.10.4, §3.10.2).
 func (r *resolution) provesThirdACK(y Side, p int) bool {
 	e := &r.log[p]
 	if !e.flags.Has(ACK) || e.flags.Has(SYN) {
@@ -100,7 +101,7 @@ func (r *resolution) provesThirdACK(y Side, p int) bool {
 	if r.tells(y, p) && x.is(hasISS) && r.synEnd(y.Peer()).Less(e.ack) {
 		return true
 	}
-	return !e.isRST() && (e.is(payload) || e.isFIN()) && r.c.flags&(fastOpen|bothOpened) == 0
+	return !e.isRST() && (e.is(payload) || e.isFIN() && !r.ends[y].is(synMissing)) && r.c.flags&(fastOpen|bothOpened) == 0
 }
 
 // synEnd returns the number behind the SYN of x and the data on it that were

@@ -172,12 +172,17 @@ func (r *resolution) echoesBeyond(j, k int) bool {
 // reportedTwice reports a DSACK of y, from entry j on, for numbers of e.
 func (r *resolution) reportedTwice(y Side, j int, e *entry) bool {
 	for ; j < len(r.log); j++ {
-		d := &r.log[j]
-		if d.side() == y && d.live() && d.is(dsack) && d.lo.Less(e.end) && e.seq.Less(d.hi) {
+		if r.log[j].side() == y && r.log[j].live() && r.tellsTwice(j, e) {
 			return true
 		}
 	}
 	return false
+}
+
+// tellsTwice reports that entry j carries a DSACK for numbers of e.
+func (r *resolution) tellsTwice(j int, e *entry) bool {
+	d := &r.log[j]
+	return !d.isRST() && d.is(dsack) && d.lo.Less(e.end) && e.seq.Less(d.hi)
 }
 
 // notBefore returns the earliest place at which segment i, for its ACK field,

@@ -37,7 +37,9 @@ const (
 	quotes                           // no segment but an ICMP error about the SYN of its sender's peer; void
 	acksUnsent                       // acknowledges more than the capture shows as sent
 
-	behindHole = dsack // of a RST: numbers of its sender below it never passed the tap
+	behindHole = dsack   // of a RST: numbers of its sender below it never passed the tap
+	connects   = unheard // of a SYN-ACK: see connecting
+	skips      = unheard // of a pure ACK: it begins one number behind all that its sender had sent; follows means here that one segment died before it
 )
 
 func (e *entry) side() Side {

@@ -203,11 +203,20 @@ func (c *Conn) noteEntry(at Moment, side Side, seg *Segment, e *entry) entryBits
 			x.lastAt = at.Time
 			return 0
 		}
+		if connecting(seg) {
+			e.bits |= connects
+		}
 	} else if !x.is(hasNxt) {
 		x.has |= fromMiddle
 	}
 	if e.isFIN() && !e.is(hasSACK) {
 		e.lo = y.ack
+	}
+	if e.plain() && e.seq == e.end && x.is(hasNxt|hasLast) && e.seq == x.nxt.Add(1) {
+		e.bits = e.bits&^follows | skips
+		if e.is(hasIPID) && x.lastID != 0 && e.ipid == x.lastID+2 {
+			e.bits |= follows
+		}
 	}
 	if e.plain() || e.isFIN() {
 		c.pickISN(y, seg.Ack-1)

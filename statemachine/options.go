@@ -19,7 +19,7 @@ const (
 	OptBad                             // the list is malformed; what stood before the damage counts
 	OptCut                             // the list goes on behind the captured bytes
 	OptPadded                          // four or more no-operations in a row, which aligning does not need
-	OptScaleLate                       // the window scale behind SACK-permitted or timestamps, as Linux has it and BSD, macOS and Windows do not
+	OptScaleLate                       // the window scale behind the MSS and timestamps or SACK-permitted, and not before that: as Linux has it, and BSD, macOS, Solaris and Windows do not
 )
 
 // SACKBlock is one block of a SACK option: the octets left =< n < right have

@@ -85,6 +85,10 @@ func (r *resolution) beginnings(y Side) {
 		case o.isSYNACK() && r.laterSYN(y, i):
 			e.state, e.open = Closed, active
 			return
+		case o.isSYNACK() && r.lostSYN(y, i):
+			e.state, e.open = Closed, active
+			e.has |= synMissing
+			return
 		case o.isSYNACK():
 			e.state, e.open = Listen, passive
 			return
@@ -261,7 +265,9 @@ func (r *resolution) number(s *Step, e *entry) {
 		}
 	case SendSYN:
 		s.Number, s.NumberKind = r.ends[s.Side].iss, ISNNumber
-		s.Certainty, s.Proof = Witnessed, 0
+		if s.Doubt == NoDoubt {
+			s.Certainty, s.Proof = Witnessed, 0
+		}
 	default:
 	}
 }
@@ -281,6 +287,9 @@ func (r *resolution) step(s Step) bool {
 		return false
 	}
 	s.From, s.To, s.Rule = x.state, t.to, t.rule
+	if s.From == SynReceived && s.To == Closed && x.is(synMissing) {
+		s.Certainty, s.Proof, s.Doubt = Presumed, 0, DoubtSYN // a listener would be in LISTEN again
+	}
 	s.Place = max(s.Place, r.place[s.Side])
 	r.place[s.Side] = s.Place
 	if s.Event == SendSYN {

@@ -86,6 +86,12 @@ const (
 	// DoubtUnsent: the end's own FIN was not captured; that payload drew a RST
 	// says that its application had closed (RFC 1122 §4.2.2.13).
 	DoubtUnsent
+	// DoubtSYN: the end's own SYN was not captured; the form of its SYN-ACK says
+	// that there was one.
+	DoubtSYN
+	// DoubtNoSocket: an ACK of the end's own FIN, sent behind the peer's, presumably
+	// overtook it: the end answered as if it had no socket any more.
+	DoubtNoSocket
 
 	numDoubts = iota
 )
@@ -99,6 +105,8 @@ var doubtTexts = [numDoubts]string{
 	"which FIN came first does not show",
 	"it acknowledges the peer's FIN at once, so its own was waiting",
 	"payload draws a RST, so its application had closed",
+	"its own SYN is missing: the SYN-ACK has the form of a connecting socket's",
+	"its answer has IP ID 0, so the ACK of its own FIN came first",
 }
 
 // String returns the doubt as the end of a line, empty for NoDoubt.

@@ -79,12 +79,13 @@ func option(o *statemachine.Options, kind byte, v []byte) {
 	case kindWScale: // RFC 7323 §2.2
 		if fits(o, statemachine.OptWScale, len(v) == 1) {
 			o.WScale = v[0]
-			if o.Set&(statemachine.OptSACKPerm|statemachine.OptTimestamp) != 0 {
+			if o.Has(statemachine.OptMSS) && o.Set&(statemachine.OptSACKPerm|statemachine.OptTimestamp) != 0 {
 				o.Set |= statemachine.OptScaleLate
 			}
 		}
 	case kindSACKPerm: // RFC 2018 §2
 		fits(o, statemachine.OptSACKPerm, len(v) == 0)
+		o.Set &^= statemachine.OptScaleLate
 	case kindSACK: // RFC 2018 §3
 		if fits(o, statemachine.OptSACK, len(v) >= 8 && len(v) <= 32 && len(v)%8 == 0) {
 			sackBlocks(o, v)

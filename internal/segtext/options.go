@@ -54,11 +54,12 @@ func parseOption(w []string, o *statemachine.Options) (statemachine.OptionSet, e
 	case "wscale":
 		n, err := option(w, 2, 1, 8)
 		o.WScale = uint8(n)
-		if o.Set&(statemachine.OptSACKPerm|statemachine.OptTimestamp) != 0 {
+		if o.Has(statemachine.OptMSS) && o.Set&(statemachine.OptSACKPerm|statemachine.OptTimestamp) != 0 {
 			return statemachine.OptWScale | statemachine.OptScaleLate, err
 		}
 		return statemachine.OptWScale, err
 	case "sackOK":
+		o.Set &^= statemachine.OptScaleLate
 		return statemachine.OptSACKPerm, takes(w, 1)
 	case "sack":
 		return statemachine.OptSACK, parseSACK(w, o)

@@ -20,10 +20,14 @@ type Again struct {
 	// repeat, or that was sent behind it, had passed the tap, and the peer
 	// had not acknowledged it.
 	Hidden int
+	// Alike are those that were not named and are the same in every field as a
+	// packet of the same sender at most a burst before: nobody can tell what was
+	// sent again then from a frame that was captured twice.
+	Alike int
 	// Right are the retransmissions that were named, hidden ones included.
 	Right int
-	// Missed and Invented are packet numbers at the tap. Hidden ones that
-	// were not named are not among the missed.
+	// Missed and Invented are packet numbers at the tap. Hidden and alike
+	// ones that were not named are not among the missed.
 	Missed, Invented []uint64
 	// Listed tells that an Exception names them.
 	Listed bool
@@ -42,12 +46,14 @@ func again(a Again, e *truth.Endpoint, peer string, tap, own *sight, way []passa
 	me := key{e.Addr, peer}
 	sent := own.resent(e, me)
 	var seen seenOctets
+	var last recent
 	for _, i := range tap.tuple[me] {
 		p := &tap.packets[i]
 		if p.sender != me {
 			seen.acked(p)
 			continue
 		}
+		alike := last.has(p)
 		was := way[i].origin >= 0 && sent[way[i].origin] && !way[i].copy
 		if way[i].origin < 0 {
 			if !resized {
@@ -67,7 +73,10 @@ func again(a Again, e *truth.Endpoint, peer string, tap, own *sight, way []passa
 		switch {
 		case was && says:
 			a.Right++
-		case was && !hidden:
+		case was && hidden:
+		case was && alike:
+			a.Alike++
+		case was:
 			a.Missed = append(a.Missed, p.number)
 		case says && !was:
 			a.Invented = append(a.Invented, p.number)
@@ -126,6 +135,20 @@ func overlaps(p *packet, r *truth.Retransmit) bool {
 	d := p.at - statemachine.Time(r.At.UnixNano())
 	from, n := statemachine.Seq(r.Seq), statemachine.Size(r.Len)
 	return d >= -clockSlack && d < resizedSlack && p.seg.Seq.Less(from.Add(n)) && from.Less(p.seg.End())
+}
+
+// recent are the packets of one end within a burst.
+type recent []*packet
+
+// has reports that one of them is the same as p in every field, and takes p.
+func (r *recent) has(p *packet) bool {
+	list := *r
+	for len(list) > 0 && p.at-list[0].at > burst {
+		list = list[1:]
+	}
+	same := slices.ContainsFunc(list, func(o *packet) bool { return o.seg == p.seg })
+	*r = append(list, p)
+	return same
 }
 
 // seenOctets is what a tap has seen of one direction.

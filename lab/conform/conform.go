@@ -44,6 +44,11 @@ type Result struct {
 	// Right tells that the sequences agree, Unshown that they do once those
 	// steps are left out.
 	Right, Unshown bool
+	// Died is DiedBefore or DiedBehind where the sequences would agree but for
+	// segments that died before the tap, or behind it when the end had fallen
+	// silent there; measured from the packets of all three taps (unseen.go).
+	// Empty for those that are Right or Unshown.
+	Died Reason
 	// Short tells that the observer's sequence is a beginning of the
 	// kernel's: it says less, but nothing false.
 	Short bool
@@ -144,6 +149,9 @@ func (rep *Report) end(tap, side string, e *truth.Endpoint, peer string, at map[
 	if e.Doubt == "" {
 		r := compare(e, peer, statemachine.Time(f.End.UnixNano()), at[tap].steps)
 		if r.Side = side; !r.void {
+			if view != Own && f.Link != "veth" { // there packets change their size on the way
+				r.explain(e, newCourse(key{e.Addr, peer}, at[tap], at[side], ways[tap], ways[side]))
+			}
 			r.Scenario, r.Tap, r.View = f.Scenario, tap, view
 			rep.States = append(rep.States, r)
 		}
@@ -161,7 +169,7 @@ func (rep *Report) end(tap, side string, e *truth.Endpoint, peer string, at map[
 func compare(e *truth.Endpoint, peer string, end statemachine.Time, all map[key][]statemachine.Step) Result {
 	r := Result{Addr: e.Addr, Peer: peer}
 	r.Want = chain(e.Steps)
-	r.Shown = shown(e.Steps)
+	r.Shown = chain(shown(e.Steps, nil))
 	steps := all[key{e.Addr, peer}]
 	for i := range steps {
 		s := &steps[i]
@@ -204,31 +212,38 @@ func chain(steps []truth.Step) []string {
 	return out
 }
 
-// shown is the chain that the wire can show at the end's own tap: without the
-// steps that no segment shows. An end whose FIN never left looks open.
-func shown(steps []truth.Step) []string {
+// shown returns the steps that the wire can show: without those that no segment
+// shows even at the end's own tap, and without the hidden ones, by index, if
+// any. An end whose FIN does not show looks open, and one whose SYN does not
+// looks as if it had been in LISTEN.
+func shown(steps []truth.Step, hidden []bool) []truth.Step {
 	var rest []truth.Step
-	from, closed := "", false // closed: the FIN of this socket never left
+	from, closed, listens := "", false, false // closed, listens: the FIN or the SYN of this socket does not show
 	for i := range steps {
 		s := steps[i]
+		hide := s.Silent != "" || hidden != nil && hidden[i]
 		if i == 0 || steps[i-1].Socket != s.Socket || steps[i-1].To != s.From {
-			from, closed = s.From, false
+			from, closed, listens = s.From, false, false
 		}
 		switch {
+		case s.To == "SYN-SENT" && hide:
+			from, listens = "LISTEN", true
 		case s.To == "FIN-WAIT-1" || s.To == "LAST-ACK":
-			closed = s.Silent != ""
+			closed = hide
 		case closed && s.To == "CLOSING":
-			s.To, s.Silent = "CLOSE-WAIT", ""
+			s.To, hide = "CLOSE-WAIT", false
 		case closed && s.To != "CLOSED":
 			closed = false
+		case listens && s.From == "SYN-RECEIVED" && s.To == "CLOSED":
+			s.To = "LISTEN"
 		}
-		if s.Silent != "" {
+		if hide {
 			continue
 		}
 		s.From, from = from, s.To
 		rest = append(rest, s)
 	}
-	return chain(rest)
+	return rest
 }
 
 // judge fills in the verdict.
@@ -244,7 +259,8 @@ func (r *Result) judge() {
 	if len(r.Want) == 0 && len(r.Got) > 0 {
 		at = r.Got[0].State.String()
 	}
-	for i, ok := range matched(r.Want, r.Got) {
+	_, there := common(r.Want, r.Got)
+	for i, ok := range there {
 		switch g := r.Got[i]; {
 		case ok:
 			at = g.State.String()
@@ -254,14 +270,29 @@ func (r *Result) judge() {
 	}
 }
 
+// explain says whether segments that died on either side of the tap are all that
+// is between the two sequences. A word that was sure is not excused.
+func (r *Result) explain(e *truth.Endpoint, c *course) {
+	if r.Right || r.Unshown || len(r.False) > 0 {
+		return
+	}
+	kept := shown(e.Steps, c.diedBefore(e))
+	switch {
+	case r.is(chain(kept)):
+		r.Died = DiedBefore
+	case c.diedBehind(r, kept):
+		r.Died = DiedBehind
+	}
+}
+
 // is reports that the observer's sequence is want.
 func (r *Result) is(want []string) bool {
 	return slices.EqualFunc(want, r.Got, func(w string, g Got) bool { return w == g.State.String() })
 }
 
-// matched tells which states of got are in the longest sequence that both
-// have in common.
-func matched(want []string, got []Got) []bool {
+// common tells which states of both are in the longest sequence that they have
+// in common.
+func common(want []string, got []Got) (inWant, inGot []bool) {
 	best := make([][]int, len(want)+1)
 	for i := range best {
 		best[i] = make([]int, len(got)+1)
@@ -274,11 +305,11 @@ func matched(want []string, got []Got) []bool {
 			}
 		}
 	}
-	out := make([]bool, len(got))
+	inWant, inGot = make([]bool, len(want)), make([]bool, len(got))
 	for i, k := 0, 0; i < len(want) && k < len(got); {
 		switch {
 		case want[i] == got[k].State.String() && best[i][k] == best[i+1][k+1]+1:
-			out[k] = true
+			inWant[i], inGot[k] = true, true
 			i++
 			k++
 		case best[i+1][k] >= best[i][k+1]:
@@ -287,7 +318,7 @@ func matched(want []string, got []Got) []bool {
 			k++
 		}
 	}
-	return out
+	return inWant, inGot
 }
 
 // String prints the disagreement on one line.
@@ -300,8 +331,15 @@ func (r *Result) String() string {
 		}
 		got = append(got, w)
 	}
-	return fmt.Sprintf("%s %s-tap %s %s>%s\n    want %s\n    got  %s", r.Scenario, r.Tap, r.Side, r.Addr, r.Peer,
-		strings.Join(r.Want, " "), strings.Join(got, " "))
+	why := "nothing excuses it"
+	switch {
+	case r.Unshown:
+		why = "no segment shows the rest"
+	case r.Died != "":
+		why = string(r.Died)
+	}
+	return fmt.Sprintf("%s %s-tap %s %s>%s\n    want %s\n    got  %s\n    why  %s", r.Scenario, r.Tap, r.Side, r.Addr, r.Peer,
+		strings.Join(r.Want, " "), strings.Join(got, " "), why)
 }
 
 // Dirs returns the scenario directories under root, by name.

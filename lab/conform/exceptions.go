@@ -16,7 +16,6 @@ func Exceptions() []Exception {
 		{"lost-rst-before-tap", "middle server", "client", States, DiedBefore, "CLOSED SYN-SENT ESTABLISHED"},
 		{"old-duplicate-syn", "client", "server", Resets, Alike, "unknown"},
 		{"retries-exhausted", "client middle server", "client", States, Clock, "CLOSED SYN-SENT ESTABLISHED"},
-		{"simultaneous-open-lost-syn", "server", "client", States, DiedBefore, "LISTEN SYN-RECEIVED ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT"},
 		{"spoof-data-exact", "middle server", "client", Retransmissions, Forged, "missed 0, invented 1"},
 		{"spoof-fin-exact", "client", "server", States, Elsewhere, "LISTEN SYN-RECEIVED ESTABLISHED CLOSED"},
 		{"spoof-fin-exact", "server", "client", Resets, Elsewhere, "unknown"},

@@ -3,6 +3,7 @@ package conform
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"text/tabwriter"
 )
@@ -11,9 +12,10 @@ import (
 type Cell struct {
 	// Sequences are the ends compared; Right of them agree with the kernel,
 	// Unshown do so but for steps that no segment shows even at the end's
-	// own tap.
-	Sequences, Right, Unshown int
-	// Listed are wrong ones that an Exception names.
+	// own tap, Before and Behind but for segments that died on either side
+	// of the tap (Result.Died).
+	Sequences, Right, Unshown, Before, Behind int
+	// Listed are others that an Exception names.
 	Listed int
 	// False are the states marked witnessed or proven in which an end never
 	// was; FalseListed those of listed exceptions and of unshown steps, not
@@ -28,16 +30,23 @@ type Cell struct {
 	Resets, ResetsRight, ResetsOpen, ResetsPresumed, ResetsListed int
 }
 
+// Explained are the sequences that agree with the kernel but for what the tap
+// cannot show.
+func (c *Cell) Explained() int { return c.Right + c.Unshown + c.Before + c.Behind }
+
 // Named sums up one reader's retransmissions.
 type Named struct {
-	Passed, Hidden, Right, Missed, Invented int
+	Passed, Hidden, Alike, Right, Missed, Invented int
 	// Listed are those, missed or invented, that an Exception names.
 	Listed int
 }
 
 // Recall is the share of the retransmissions that can be known that were
 // named, in percent; 100 when there were none.
-func (n *Named) Recall() float64 { return percent(n.Passed-n.Hidden-n.Missed, n.Passed-n.Hidden) }
+func (n *Named) Recall() float64 {
+	known := n.Passed - n.Hidden - n.Alike
+	return percent(known-n.Missed, known)
+}
 
 // Precision is the share of the named ones that the kernel sent again.
 func (n *Named) Precision() float64 { return percent(n.Right, n.Right+n.Invented) }
@@ -45,6 +54,7 @@ func (n *Named) Precision() float64 { return percent(n.Right, n.Right+n.Invented
 func (n *Named) add(a *Again) {
 	n.Passed += a.Passed
 	n.Hidden += a.Hidden
+	n.Alike += a.Alike
 	n.Right += a.Right
 	n.Missed += len(a.Missed)
 	n.Invented += len(a.Invented)
@@ -121,8 +131,11 @@ func (c *Cell) states(r *Result) {
 		c.Right++
 	case r.Unshown:
 		c.Unshown++
-	}
-	if r.Listed {
+	case r.Died == DiedBefore:
+		c.Before++
+	case r.Died == DiedBehind:
+		c.Behind++
+	case r.Listed:
 		c.Listed++
 	}
 	if r.Listed || r.Unshown {
@@ -158,6 +171,16 @@ func (s *Score) Write(w io.Writer) error {
 
 func table(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 1, ' ', 0) }
 
+// row writes one line of a table.
+func row(w io.Writer, cells ...any) {
+	for _, c := range cells {
+		fmt.Fprintf(w, "| %v\t", c)
+	}
+	fmt.Fprintln(w, "|")
+}
+
+func inPercent(part, whole int) string { return fmt.Sprintf("%.2f", percent(part, whole)) }
+
 // sums calls fn for each kind of recording and view that has a cell.
 func (s *Score) sums(fn func(name string, v View, c *Cell)) {
 	for _, set := range []struct {
@@ -174,14 +197,21 @@ func (s *Score) sums(fn func(name string, v View, c *Cell)) {
 
 func (s *Score) writeStates(w io.Writer) {
 	t := table(w)
-	fmt.Fprintln(t, "| recordings\t| tap\t| sequences\t| right\t| %\t| right but for unshown steps\t| %\t| other wrong, listed\t| other wrong, not listed\t| false sure states\t| of listed ones\t| resets\t| judged right\t| left open\t| presumed otherwise\t| listed\t|")
-	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	row(t, "recordings", "tap", "sequences", "right", "%", "unshown steps", "died before the tap", "died behind it", "% but for these",
+		"other wrong, listed", "other wrong, not listed", "false sure states", "of listed ones")
+	row(t, slices.Repeat([]any{"---"}, 13)...)
 	s.sums(func(name string, v View, c *Cell) {
-		wrong := c.Sequences - c.Right - c.Unshown
-		listed := min(c.Listed, wrong)
-		fmt.Fprintf(t, "| %s\t| %s\t| %d\t| %d\t| %.2f\t| %d\t| %.2f\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t|\n", name, v, c.Sequences,
-			c.Right, percent(c.Right, c.Sequences), c.Right+c.Unshown, percent(c.Right+c.Unshown, c.Sequences),
-			listed, wrong-listed, c.False, c.FalseListed, c.Resets, c.ResetsRight, c.ResetsOpen, c.ResetsPresumed, c.ResetsListed)
+		explained := c.Explained()
+		row(t, name, v, c.Sequences, c.Right, inPercent(c.Right, c.Sequences), c.Unshown, c.Before, c.Behind, inPercent(explained, c.Sequences),
+			c.Listed, c.Sequences-explained-c.Listed, c.False, c.FalseListed)
+	})
+	t.Flush()
+	fmt.Fprintln(w)
+	t = table(w)
+	row(t, "recordings", "tap", "resets", "judged right", "left open", "presumed otherwise", "listed")
+	row(t, slices.Repeat([]any{"---"}, 7)...)
+	s.sums(func(name string, v View, c *Cell) {
+		row(t, name, v, c.Resets, c.ResetsRight, c.ResetsOpen, c.ResetsPresumed, c.ResetsListed)
 	})
 	t.Flush()
 	fmt.Fprintln(w)
@@ -189,11 +219,10 @@ func (s *Score) writeStates(w io.Writer) {
 
 func (s *Score) writeAgain(w io.Writer) {
 	t := table(w)
-	fmt.Fprintln(t, "| recordings\t| tap\t| retransmissions that passed\t| hidden\t| reader\t| right\t| missed\t| invented\t| recall %\t| precision %\t|")
-	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	row(t, "recordings", "tap", "retransmissions that passed", "hidden", "alike", "reader", "right", "missed", "invented", "recall %", "precision %")
+	row(t, slices.Repeat([]any{"---"}, 11)...)
 	line := func(name string, v View, reader string, n *Named) {
-		fmt.Fprintf(t, "| %s\t| %s\t| %d\t| %d\t| %s\t| %d\t| %d\t| %d\t| %.2f\t| %.2f\t|\n", name, v, n.Passed, n.Hidden, reader,
-			n.Right, n.Missed, n.Invented, n.Recall(), n.Precision())
+		row(t, name, v, n.Passed, n.Hidden, n.Alike, reader, n.Right, n.Missed, n.Invented, fmt.Sprintf("%.2f", n.Recall()), fmt.Sprintf("%.2f", n.Precision()))
 	}
 	s.sums(func(name string, v View, c *Cell) {
 		line(name, v, "tcpstate", &c.Ours)
