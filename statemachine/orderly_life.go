@@ -70,7 +70,8 @@ func alikeSYNs(syn, synack *Segment) bool {
 	const odd = OptSACK | OptFastOpen | OptMD5 | OptAO | OptMPTCP | OptUTO | OptOther | OptBad | OptCut | OptPadded
 	const asked = OptWScale | OptSACKPerm | OptTimestamp
 	a, b := syn.Options.Set, synack.Options.Set
-	return (a|b)&odd == 0 && b&^a&asked == 0 && a&OptWScale == b&OptWScale && syn.Window != 0 && synack.Window != 0 && synack.Ack == syn.End()
+	return (a|b)&odd == 0 && b&^a&asked == 0 && a&OptWScale == b&OptWScale && !connecting(synack) &&
+		syn.Window != 0 && synack.Window != 0 && synack.Ack == syn.End()
 }
 
 // begin takes the first two segments.

@@ -25,7 +25,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "testdata/truth", "recorded scenarios")
 	flag.BoolVar(&o.record, "record", false, "record all scenarios and random sets anew, into a temporary directory")
 	flag.StringVar(&o.keep, "keep", "", "directory that keeps what is recorded")
-	flag.IntVar(&o.sets, "sets", 2, "how many random sets to record")
+	flag.IntVar(&o.sets, "sets", 4, "how many random sets to record")
 	flag.StringVar(&o.only, "only", "", "scenarios to record, as in the lab's -only")
 	flag.StringVar(&o.write, "write", "", "file whose table is replaced by this one")
 	flag.BoolVar(&o.verbose, "v", false, "name each disagreement that no exception lists, and of random traffic each one")
