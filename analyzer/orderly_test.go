@@ -44,6 +44,7 @@ func polite(seed uint64, conns int, amiss float64) *script {
 		s.wait(pause)
 		p := all[i][0]
 		all[i] = all[i][1:]
+		s.wait(time.Duration(p.Time))
 		p.Number, p.Time = uint64(len(s.packets)+1), sm.Time(1e18)+sm.Time(s.now)
 		s.packets = append(s.packets, p)
 	}
@@ -79,8 +80,16 @@ func politeTalk(r *rand.Rand, i int) []Packet {
 	}
 	first := sm.Side(r.IntN(2))
 	fin := func(side sm.Side) { k.send(side, []string{"F.", "FP."}[r.IntN(2)], []sm.Size{0, 0, 50}[r.IntN(3)]) }
-	switch r.IntN(12) {
+	silent := -1
+	switch r.IntN(13) {
 	case 0: // stays open
+	case 12: // as after a time-out, of which copies died
+		silent = len(k.packets)
+		k.send(first.Peer(), "P.", 1+size())
+		k.send(first, "F.", 0)
+		k.send(first.Peer(), ".", 0)
+		fin(first.Peer())
+		k.send(first, ".", 0)
 	case 1:
 		fin(first) // half-closed
 		k.send(first.Peer(), ".", 0)
@@ -104,12 +113,13 @@ func politeTalk(r *rand.Rand, i int) []Packet {
 		fin(first.Peer())
 		k.send(first, ".", 0)
 	}
-	politeOptions(r, k.packets)
+	politeOptions(r, k.packets, silent)
 	return k.packets
 }
 
-// politeOptions gives the packets the options, windows and IP IDs of two hosts.
-func politeOptions(r *rand.Rand, packets []Packet) {
+// politeOptions gives the packets the options, windows and IP IDs of two hosts. The
+// one with the number silent comes late, and perhaps behind others that died.
+func politeOptions(r *rand.Rand, packets []Packet, silent int) {
 	agreed := sm.OptionSet(0)
 	for _, o := range []sm.OptionSet{sm.OptWScale, sm.OptSACKPerm, sm.OptTimestamp} {
 		if r.IntN(3) > 0 {
@@ -127,6 +137,11 @@ func politeOptions(r *rand.Rand, packets []Packet) {
 		}
 		g := &p.Segment
 		id[side]++
+		p.Time = 0 // how long it waits
+		if n == silent {
+			id[side] += uint16(r.IntN(3))
+			p.Time = sm.Time(300 * time.Millisecond)
+		}
 		clock[side] += r.Uint32N(3)
 		g.IPID, g.HasIPID, g.TTL, g.Window = id[side], p.IPVersion == 4, 64-10*uint8(side), windows[side]
 		if r.IntN(6) == 0 {
@@ -140,9 +155,11 @@ func politeOptions(r *rand.Rand, packets []Packet) {
 			if agreed&sm.OptWScale != 0 {
 				g.Options.WScale = uint8(r.IntN(8))
 			}
-			if agreed&sm.OptWScale != 0 && r.IntN(4) == 0 { // as Linux does whose own SYN is missing
+			if agreed&sm.OptWScale != 0 && r.IntN(3) == 0 { // as Linux does; by its window of one whose own SYN is missing
 				g.Options.Set |= sm.OptScaleLate
-				g.Window = uint16(1460 * (1 + r.IntN(44)))
+				if r.IntN(2) == 0 {
+					g.Window = uint16(1460 * (1 + r.IntN(44)))
+				}
 			}
 		}
 		if agreed&sm.OptTimestamp != 0 {

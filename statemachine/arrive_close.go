@@ -225,6 +225,8 @@ func (r *resolution) ackNoLater(y Side, cause, pos, proof int) {
 		if a := &r.arrivals[k]; a.event == RecvACKOfFIN {
 			if a.cause > cause {
 				a.pos, a.cause, a.rank, a.proof = pos, cause, cause, proof
+			} else if a.cause == cause {
+				a.pos = min(a.pos, pos) // RFC 9293 §3.10.7.4: step 5 before step 8
 			}
 			return
 		}

@@ -51,6 +51,9 @@ func (r *resolution) mayHoldFIN(y Side, first, cause, c int) bool {
 	if _, own, _ := r.fin(y); me.is(hasFIN) || own >= 0 && own < c {
 		return false
 	}
+	if o.is(afterLoss) && r.answersAtOnce(y, cause, c) {
+		return true // it died before the tap with what was lost there
+	}
 	sent := o.maxEnd
 	if o.is(newEnd) {
 		if o.seq == o.end && (!me.is(fromMiddle) || r.lastOf(y, c) >= 0) {
@@ -101,8 +104,8 @@ func (r *resolution) answersAtOnce(y Side, cause, c int) bool {
 		}
 	}
 	for k := cause + 1; k < c; k++ {
-		if f := &r.log[k]; r.from(e.side(), k) && f.is(hasTS) && int32(f.tsval-e.tsval) < 0 {
-			return false // so is a segment that is older than the FIN (RFC 7323 §5.3)
+		if r.from(e.side(), k) && o.at.Time-r.log[k].at.Time >= r.soonest(y) {
+			return false // it may answer that
 		}
 	}
 	before, ok := r.ackedBefore(y, c)

@@ -89,6 +89,6 @@ func (c *Conn) closesFreely() bool {
 	if answer.is(newEnd) {
 		sent = answer.seq
 	}
-	return !c.ends[answer.side()].is(repeated) && fin.window != 0 && !(answer.is(newEnd) && answer.seq == answer.end) &&
+	return !c.ends[answer.side()].is(repeated) && !answer.is(afterLoss) && fin.window != 0 && !(answer.is(newEnd) && answer.seq == answer.end) &&
 		sent.LessEq(fin.ack)
 }

@@ -61,7 +61,7 @@ type end struct {
 }
 
 // endBits tell which fields of an end mean something.
-type endBits uint16
+type endBits uint32
 
 const (
 	hasISS     endBits = 1 << iota // iss
@@ -80,6 +80,7 @@ const (
 	repeated                       // it sent numbers again before what is in the log
 	likeLinux                      // its SYN has a window scale, where Linux puts it
 	synMissing                     // it presumably sent a SYN that the capture lacks; see lostSYN
+	resumed                        // its latest numbers may have been sent before; see resumes
 )
 
 func (e *end) is(b endBits) bool { return e.has&b == b }
@@ -121,7 +122,7 @@ func (c *Conn) Closing() bool {
 		return true
 	}
 	for i := range c.log {
-		if c.log[i].flags&(FIN|RST) != 0 || c.log[i].is(quotes) {
+		if c.log[i].flags&(FIN|RST) != 0 || c.log[i].isQuote() {
 			return true
 		}
 	}

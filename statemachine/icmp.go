@@ -30,7 +30,7 @@ func (m *Machine) Quote(c *Conn, at Moment, side Side, seq Seq, fatal bool) bool
 func (r *resolution) arrivalOfICMP(y Side) {
 	for i := range r.log {
 		e := &r.log[i]
-		if !e.is(quotes) || e.side() == y {
+		if !e.isQuote() || e.side() == y {
 			continue
 		}
 		taken := true
@@ -50,7 +50,7 @@ func (r *resolution) arrivalOfICMP(y Side) {
 // there is none.
 func (r *resolution) lastPlace(i int) uint64 {
 	for k := i - 1; k >= 0; k-- {
-		if !r.log[k].is(quotes) {
+		if !r.log[k].isQuote() {
 			return r.log[k].at.Packet
 		}
 	}

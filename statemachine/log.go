@@ -39,6 +39,7 @@ const (
 
 	behindHole = dsack   // of a RST: numbers of its sender below it never passed the tap
 	connects   = unheard // of a SYN-ACK: see connecting
+	afterLoss  = quotes  // of a pure ACK: its sender may have lost something before the tap; see resumes
 	skips      = unheard // of a pure ACK: it begins one number behind all that its sender had sent; follows means here that one segment died before it
 )
 
@@ -72,6 +73,9 @@ func (e *entry) unsendable() bool { return e.flags.Has(SYN | RST) }
 func (e *entry) repeats(both bool) bool {
 	return e.live() && !e.is(newEnd) && e.seq != e.end && !e.isRST() && !(both && e.isSYNACK())
 }
+
+// isQuote reports an ICMP error.
+func (e *entry) isQuote() bool { return e.is(quotes) && e.is(void) }
 
 // plain reports a segment without SYN, FIN and RST.
 func (e *entry) plain() bool { return e.flags&(SYN|FIN|RST) == 0 }

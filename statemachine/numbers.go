@@ -22,6 +22,7 @@ const plausible Size = 1 << 26
 // new about it. seqEnd is the number behind it.
 func (c *Conn) note(at Moment, x, y *end, seg *Segment, seqEnd Seq) entryBits {
 	var b entryBits
+	again := x.resumes(at, seg)
 	x.lastAt = at.Time
 	x.lastSeq, x.lastEnd, x.lastAck, x.lastFl, x.lastWnd, x.lastID = seg.Seq, seqEnd, seg.Ack, seg.Flags, seg.Window, seg.IPID
 	x.has |= hasLast | spoke
@@ -42,7 +43,9 @@ func (c *Conn) note(at Moment, x, y *end, seg *Segment, seqEnd Seq) entryBits {
 		b |= newEnd
 	case x.nxt.Less(seqEnd) && seqEnd.Sub(x.nxt) < plausible:
 		x.nxt, x.nxtAt = seqEnd, at.Time
-		x.has &^= nxtTwice
+		if x.has &^= nxtTwice | resumed; again {
+			x.has |= resumed
+		}
 		b |= newEnd
 	case seqEnd != seg.Seq:
 		x.has |= nxtTwice
@@ -52,6 +55,25 @@ func (c *Conn) note(at Moment, x, y *end, seg *Segment, seqEnd Seq) entryBits {
 		x.has |= hasTSVal
 	}
 	return b
+}
+
+// resumes reports that x sends seg after a silence as long as a time-out (RFC 6298
+// §5) while, by the IP IDs, others of it died before the tap: the octets may be
+// ones sent again, of which the first copies were among those.
+func (x *end) resumes(at Moment, seg *Segment) bool {
+	return x.is(hasLast|likeLinux) && seg.HasIPID && resumes(at.Time-x.lastAt, x.lastID, seg.IPID)
+}
+
+// resumes is the rule for a segment with the given IP ID, so long after the last,
+// which had the ID before; 0 is no count.
+func resumes(after Time, before, id uint16) bool {
+	return after >= minRTO && id != 0 && before != 0 && id != before+1
+}
+
+// linuxSYN reports a SYN with a window scale, where Linux puts it. Departure: the
+// order of the options is free (RFC 9293 §3.1).
+func linuxSYN(o *Options) bool {
+	return o.Has(OptWScale) && (o.Has(OptScaleLate) || o.Set&(OptSACKPerm|OptTimestamp) == 0)
 }
 
 // noteACK enters the ACK field and the window of a segment of x. An ACK below
@@ -158,7 +180,8 @@ func (c *Conn) enter(e *entry, at Moment, side Side, seg *Segment) {
 		if x.is(hasLast) && seg.IPID == x.lastID {
 			e.bits &^= hasIPID // another segment with the same ID: the sender does not count
 		}
-		e.bits |= c.noteEntry(at, side, seg, e)
+		b := c.noteEntry(at, side, seg, e) // sets some itself
+		e.bits |= b
 	}
 	e.maxEnd = x.nxt
 }
@@ -212,17 +235,27 @@ func (c *Conn) noteEntry(at Moment, side Side, seg *Segment, e *entry) entryBits
 	if e.isFIN() && !e.is(hasSACK) {
 		e.lo = y.ack
 	}
-	if e.plain() && e.seq == e.end && x.is(hasNxt|hasLast) && e.seq == x.nxt.Add(1) {
-		e.bits = e.bits&^follows | skips
-		if e.is(hasIPID) && x.lastID != 0 && e.ipid == x.lastID+2 {
-			e.bits |= follows
-		}
+	if e.plain() && e.seq == e.end {
+		x.pure(e)
 	}
 	if e.plain() || e.isFIN() {
 		c.pickISN(y, seg.Ack-1)
 		c.pickISN(x, seg.Seq-1)
 	}
 	return c.note(at, x, y, seg, e.end)
+}
+
+// pure enters what a pure ACK of x tells of segments that died before the tap.
+func (x *end) pure(e *entry) {
+	if x.is(resumed) {
+		e.bits |= afterLoss
+	}
+	if x.is(hasNxt|hasLast) && e.seq == x.nxt.Add(1) {
+		e.bits = e.bits&^follows | skips
+		if e.is(hasIPID) && x.lastID != 0 && e.ipid == x.lastID+2 {
+			e.bits |= follows
+		}
+	}
 }
 
 // noteRST enters a RST with the window that its receiver offers. SYN and FIN
@@ -272,9 +305,9 @@ func (c *Conn) noteSYN(x, y *end, seg *Segment) {
 	if seg.Options.Has(OptWScale) {
 		x.wscale = seg.Options.WScale
 		x.has |= hasScale
-		if seg.Options.Has(OptScaleLate) || seg.Options.Set&(OptSACKPerm|OptTimestamp) == 0 {
-			x.has |= likeLinux
-		}
+	}
+	if linuxSYN(&seg.Options) {
+		x.has |= likeLinux
 	}
 	if seg.Flags.Has(ACK) && seg.Ack.Sub(y.iss) > 1 && y.is(hasISS) && seg.Ack.Sub(y.iss) < 1<<16 {
 		c.flags |= fastOpen

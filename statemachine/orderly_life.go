@@ -37,6 +37,9 @@ type byBook struct {
 	stamped                 bool
 	ttl                     uint8
 	ts                      uint32
+	last                    Time // when its last segment was captured
+	id                      uint16
+	counts, resumed         bool // as likeLinux and resumed of an end
 }
 
 // Life adds up o, whose SYN and SYN-ACK are given. ok is false when the
@@ -81,6 +84,9 @@ func (l *Life) begin(flows *[2]byBook, syn, synack *Held) {
 	c.una, s.una = synack.Segment.Ack, synack.Segment.Seq
 	c.ttl, s.ttl = syn.Segment.TTL, synack.Segment.TTL
 	c.ts, s.ts = syn.Segment.Options.TSVal, synack.Segment.Options.TSVal
+	c.last, s.last = syn.At.Time, synack.At.Time
+	c.id, s.id = syn.Segment.IPID, synack.Segment.IPID
+	c.counts, s.counts = linuxSYN(&syn.Segment.Options), linuxSYN(&synack.Segment.Options)
 	stamped := synack.Segment.Options.Has(OptTimestamp)
 	c.stamped, s.stamped = stamped, stamped
 	c.right, c.wide = synack.Segment.Ack.Add(Size(synack.Segment.Window)), true
@@ -125,7 +131,10 @@ func (l *Life) take(g *inOrder, x, y *byBook) bool {
 	}
 	me.Packets++
 	x.ts = g.tsval
+	again := x.counts && g.bits&orderIPID != 0 && resumes(g.time-x.last, x.id, g.ipid)
+	x.last, x.id = g.time, g.ipid
 	if end != x.nxt {
+		x.resumed = again
 		me.Bytes += uint64(g.n)
 		x.nxt = end
 		if !x.pending {
@@ -186,7 +195,7 @@ func (o *Orderly) closes(k int, flows *[2]byBook, l *Life) bool {
 	if fin.ack != y.nxt || answer.side() != second || own.side() != second || last.side() != first || own.flags&FIN == 0 {
 		return false
 	}
-	if own != answer && answer.n != 0 {
+	if own != answer && (answer.n != 0 || y.resumed) {
 		return false
 	}
 	finEnd := x.nxt.Add(fin.n + 1)

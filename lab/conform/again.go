@@ -87,7 +87,7 @@ func again(a Again, e *truth.Endpoint, peer string, tap, own *sight, way []passa
 
 // sameEvent is how far apart the packets of one traced retransmission leave:
 // one event stands for a buffer of more than one MSS, which the stack cuts.
-const sameEvent statemachine.Time = 50e3
+const sameEvent statemachine.Time = 250e3
 
 // resent returns the indices of the packets that the kernel sent again, at the
 // sender's own tap: those of the trace, and with each the packets that
