@@ -161,6 +161,10 @@ func (r *resolution) arrivalOfFIN(y Side) {
 	if r.c.ends[y].is(tookFIN) || first < 0 || !r.ends[y].is(spoke) {
 		return
 	}
+	if j := r.ackedBeforehand(y, first, end); j >= 0 {
+		r.arrivals = append(r.arrivals, arrival{pos: j, cause: j, rank: j, order: orderFIN, event: RecvFIN, proof: j})
+		return
+	}
 	c := r.cover(y, first, end)
 	if c < 0 {
 		r.uncoveredFIN(y, end, first, last)
@@ -187,6 +191,18 @@ func (r *resolution) arrivalOfFIN(y Side) {
 	}
 	r.arrivals = append(r.arrivals, took)
 	r.ackNoLater(y, cause, pos, took.proof)
+}
+
+// ackedBeforehand returns the first segment of y that acknowledges the peer's FIN,
+// which ends at end, before entry first, the first copy of it that was captured:
+// the capture lacks one. It is -1 when there is none.
+func (r *resolution) ackedBeforehand(y Side, first int, end Seq) int {
+	for j := range first {
+		if r.log[j].is(acksUnsent) && r.tells(y, j) && end.LessEq(r.log[j].ack) {
+			return j
+		}
+	}
+	return -1
 }
 
 // answersWithoutSocket reports that y's answer c to the peer's FIN, a pure ACK,

@@ -48,6 +48,9 @@ func (r *resolution) usedUp(y Side) int {
 			return k
 		}
 	}
+	if j := r.ackedBeforehand(y.Peer(), first, end); j >= 0 {
+		return j
+	}
 	return r.behind[y]
 }
 

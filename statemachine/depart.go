@@ -29,6 +29,9 @@ func (r *resolution) depart(y Side, p int) {
 		r.selfEvident(y, p)
 		s.Event, s.Number, s.NumberKind = SendFIN, e.end-1, FINNumber
 		r.presumeLike(y, &s)
+		if (x.state == Established || x.state == SynReceived) && r.acksUnseen(y, p) {
+			s.Certainty, s.Doubt = Presumed, DoubtUnseen
+		}
 		if r.step(s) {
 			x.has |= hasFIN
 			x.finEnd = e.end
@@ -44,6 +47,21 @@ func (r *resolution) presumeLike(y Side, s *Step) {
 	if x := &r.ends[y]; x.state == CloseWait && x.cert == Presumed {
 		s.Certainty, s.Proof, s.Doubt = Presumed, 0, r.doubtOf(y)
 	}
+}
+
+// acksUnseen reports that entry p of y acknowledges what the capture does not hold:
+// no segment that reaches so far, not even one captured late.
+func (r *resolution) acksUnseen(y Side, p int) bool {
+	e := &r.log[p]
+	if !e.is(acksUnsent) {
+		return false
+	}
+	for k := p + 1; k < len(r.log); k++ {
+		if o := &r.log[k]; r.from(y.Peer(), k) && o.seq.Less(e.ack) && e.ack.LessEq(o.end) {
+			return false
+		}
+	}
+	return true
 }
 
 // disowned reports that the sender of the SYN at p refused the answer to it

@@ -92,6 +92,9 @@ const (
 	// DoubtNoSocket: an ACK of the end's own FIN, sent behind the peer's, presumably
 	// overtook it: the end answered as if it had no socket any more.
 	DoubtNoSocket
+	// DoubtUnseen: the end's FIN acknowledges numbers that the capture lacks, the
+	// peer's FIN perhaps among them.
+	DoubtUnseen
 
 	numDoubts = iota
 )
@@ -107,6 +110,7 @@ var doubtTexts = [numDoubts]string{
 	"payload draws a RST, so its application had closed",
 	"its own SYN is missing: the SYN-ACK has the form of a connecting socket's",
 	"its answer has IP ID 0, so the ACK of its own FIN came first",
+	"unless the peer's FIN is among what it acknowledges and the capture lacks",
 }
 
 // String returns the doubt as the end of a line, empty for NoDoubt.
