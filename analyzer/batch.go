@@ -8,6 +8,11 @@ const batchPackets = 128
 
 // Batch is a run of packets with a segment, and of ICMP errors that quote one,
 // that a worker has read and not followed yet.
+//
+// Its slot is the place for the next packet of the worker's own. Who fills it asks
+// for it each time, by SlotForNext or SlotInRun, so that it is known what the
+// packet before has left there. A packet that the batch does not take stays in the
+// slot till that is filled again.
 type Batch struct {
 	Link LinkType // of the last run; see BatchSource
 
@@ -15,8 +20,8 @@ type Batch struct {
 	when    []statemachine.Moment // of all
 	kinds   []packetKind          // likewise
 	items   []item                // of the worker's own
-	packets [batchPackets]Packet  // of items
-	inRun   [batchPackets]bool    // the slot of that packet was last used in a run
+	packets [batchPackets]Packet  // of items, and behind them the slot
+	inRun   [batchPackets]bool    // what stands there was filled in a run
 }
 
 // BatchSource is a source that can read the packets that captures mostly consist
@@ -51,12 +56,16 @@ func newBatch(seed hashSeed) *Batch {
 	}
 }
 
-// slot returns the place for the next packet of the worker's own.
-func (b *Batch) slot() *Packet { return &b.packets[len(b.items)] }
+// SlotForNext returns the slot for a packet that Next reads.
+func (b *Batch) SlotForNext() *Packet {
+	n := len(b.items)
+	b.inRun[n] = false
+	return &b.packets[n]
+}
 
-// Slot returns the place for the next packet of the worker's own in a run, with
-// what an earlier one has left there; again tells that this was one of a run too.
-func (b *Batch) Slot() (p *Packet, again bool) {
+// SlotInRun returns the slot for a packet of a run, with what an earlier one has
+// left there; again tells that this was one of a run too.
+func (b *Batch) SlotInRun() (p *Packet, again bool) {
 	n := len(b.items)
 	p, again = &b.packets[n], b.inRun[n]
 	b.inRun[n] = true
@@ -66,7 +75,7 @@ func (b *Batch) Slot() (p *Packet, again bool) {
 // Own takes the packet in the slot, a segment of the worker's own between the
 // given ends. Its Src and Dst need not be set.
 func (b *Batch) Own(e *Ends) {
-	p := b.slot()
+	p := &b.packets[len(b.items)]
 	b.items = b.items[:len(b.items)+1]
 	b.items[len(b.items)-1].between(e, p, b.seed)
 	b.note(p.at(), ownSegment)
@@ -85,7 +94,6 @@ func (b *Batch) add(p *Packet) {
 	if p.Foreign {
 		b.note(p.at(), kind+foreignSegment)
 	} else {
-		b.inRun[len(b.items)] = false
 		b.items = b.items[:len(b.items)+1]
 		b.items[len(b.items)-1].set(p, b.seed)
 		b.note(p.at(), kind)
@@ -97,10 +105,12 @@ func (b *Batch) note(at statemachine.Moment, kind packetKind) {
 	b.kinds = append(b.kinds, kind)
 }
 
-// first puts a packet into the first slot of an empty batch.
-func (b *Batch) first(p *Packet) *Packet {
-	b.packets[0] = *p
-	return &b.packets[0]
+// move puts into the slot a packet that Next has read into the slot as it was
+// before the batch was emptied.
+func (b *Batch) move(p *Packet) *Packet {
+	q := b.SlotForNext()
+	*q = *p
+	return q
 }
 
 // Each calls fn for the packets in their order, with nil for one of another

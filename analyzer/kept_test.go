@@ -2,6 +2,8 @@ package analyzer_test
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/analyzer/capture"
+	"github.com/tcpstate/tcpstate/statemachine"
 )
 
 // said is what a run says of connections and capture.
@@ -56,6 +59,23 @@ func sayingsOf(t *testing.T, path string, opt analyzer.Options, alone bool) *sai
 	return s
 }
 
+// asObserved compares what is said of a capture that is read in runs, by several
+// workers, its connections kept as their segments, with what is said of it packet
+// by packet, each connection observed as it goes. It returns that.
+func asObserved(t *testing.T, path string) *said {
+	t.Helper()
+	plain := analyzer.Options{Wants: analyzer.WantConnections, Workers: 1}
+	plain.ObserveAll()
+	want := sayingsOf(t, path, plain, true)
+	for workers := 1; workers <= 3; workers++ {
+		opt := analyzer.Options{Wants: analyzer.WantConnections, AnyOrder: workers > 1, Workers: workers}
+		if got := sayingsOf(t, path, opt, false); !slices.Equal(got.connections, want.connections) || got.capture != want.capture {
+			t.Errorf("%s, %d workers:\n%s\n%s\nwant\n%s\n%s", path, workers, strings.Join(got.connections, "\n"), got.capture, strings.Join(want.connections, "\n"), want.capture)
+		}
+	}
+	return want
+}
+
 // Connections kept as their segments, in captures read in runs and by several
 // workers, give the records of those that are observed as they go, packet by
 // packet. TCPSTATE_CAPTURES names a directory with further captures.
@@ -72,15 +92,7 @@ func TestKeptAsObserved(t *testing.T) {
 				return err
 			}
 			captures++
-			plain := analyzer.Options{Wants: analyzer.WantConnections, Workers: 1}
-			plain.ObserveAll()
-			want := sayingsOf(t, path, plain, true)
-			for workers := 1; workers <= 3; workers++ {
-				opt := analyzer.Options{Wants: analyzer.WantConnections, AnyOrder: workers > 1, Workers: workers}
-				if got := sayingsOf(t, path, opt, false); !slices.Equal(got.connections, want.connections) || got.capture != want.capture {
-					t.Errorf("%s, %d workers:\n%s\n%s\nwant\n%s\n%s", path, workers, strings.Join(got.connections, "\n"), got.capture, strings.Join(want.connections, "\n"), want.capture)
-				}
-			}
+			asObserved(t, path)
 			return nil
 		})
 		if err != nil {
@@ -90,4 +102,55 @@ func TestKeptAsObserved(t *testing.T) {
 	if captures < 100 {
 		t.Errorf("only %d captures", captures)
 	}
+}
+
+// Fragments of a datagram that is no segment overlap; the segments behind them,
+// which are read in a run, have nothing to do with that.
+func TestOverlapStaysWhereItIs(t *testing.T) {
+	var frames [][]byte
+	sent := 0
+	segments := func(n int) {
+		for range n {
+			frames = append(frames, ipv4Frame(0, 6, segmentOf(sent)))
+			sent++
+		}
+	}
+	segments(200)
+	datagram := make([]byte, 200)
+	copy(datagram, []byte{0xc3, 0x50, 0, 53, 0, 200}) // UDP
+	const more = 0x2000
+	frames = append(frames, ipv4Frame(64/8, 17, datagram[64:]), ipv4Frame(more, 17, datagram[:72]))
+	segments(3)
+	path := filepath.Join(t.TempDir(), "overlap.pcap")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := capture.NewWriter(f, analyzer.LinkEthernet)
+	for i := 0; err == nil && i < len(frames); i++ {
+		err = w.Write(statemachine.Time(i+1)*1e6, frames[i], len(frames[i]))
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if want := asObserved(t, path); len(want.connections) != 1 || strings.Contains(want.connections[0], statemachine.FragmentOverlap.String()) {
+		t.Errorf("%q", want.connections)
+	}
+}
+
+// ipv4Frame is an Ethernet frame with an IPv4 packet (RFC 791 §3.1), its field of
+// flags and fragment offset given.
+func ipv4Frame(fragment uint16, proto byte, body []byte) []byte {
+	b := append(make([]byte, 12), 8, 0, 0x45, 0)
+	b = binary.BigEndian.AppendUint16(b, uint16(20+len(body)))
+	b = binary.BigEndian.AppendUint16(b, 77) // identification
+	b = binary.BigEndian.AppendUint16(b, fragment)
+	b = append(b, 64, proto, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2)
+	return append(b, body...)
+}
+
+// segmentOf is the n-th segment of a transfer (RFC 9293 §3.1), an octet each.
+func segmentOf(n int) []byte {
+	b := binary.BigEndian.AppendUint32([]byte{0x9c, 0x40, 0, 80}, uint32(1000+n))
+	return append(b, 0, 0, 7, 208, 0x50, 0x10, 4, 0, 0, 0, 0, 0, 'x')
 }

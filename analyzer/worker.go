@@ -142,7 +142,7 @@ func (w *worker) read(ctx context.Context) error {
 	runs, _ := w.reader.src.(BatchSource)
 	for {
 		if runs == nil || !w.readRun(runs) {
-			w.reader.into = w.batch.slot()
+			w.reader.into = w.batch.SlotForNext()
 			p, err := w.reader.next(ctx)
 			if p == nil {
 				w.follow()
@@ -189,7 +189,7 @@ func (w *worker) see(p *Packet) {
 	if p.Drops > w.tracker.drops { // told with any packet, so that all workers learn it at the same
 		w.follow()
 		w.tracker.drops = p.Drops
-		p = w.batch.first(p)
+		p = w.batch.move(p)
 	}
 	if p.Skip == NotSkipped || p.ICMP.Quotes {
 		if w.batch.add(p); w.batch.room() == 0 {

@@ -84,6 +84,7 @@ func (h *plainHeaders) fill(p *analyzer.Packet) {
 	f := p.Frame
 	b := f[h.tcp:]
 	p.NetOff, p.SegOff, p.SegLen, p.HasTCP = ethernetLen, h.tcp, h.length, true
+	p.Overlap, p.Sums = false, 0
 	s := &p.Segment
 	if ip := f[ethernetLen:]; h.six {
 		p.IPVersion = 6

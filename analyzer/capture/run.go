@@ -46,7 +46,7 @@ func (s *Source) NextRun(b *analyzer.Batch, most int) (n int) {
 			b.Foreign(statemachine.Moment{Packet: s.packets, Time: at})
 			continue
 		}
-		p, again := b.Slot()
+		p, again := b.SlotInRun()
 		if !again { // what fill does not set is as it should be behind another plain one
 			clearDecoded(p)
 			p.Interface, p.Comment, p.Drops = 0, nil, 0

@@ -2,10 +2,12 @@ package capture
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/tcpstate/tcpstate/analyzer"
@@ -19,7 +21,7 @@ func TestNextRun(t *testing.T) {
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d captures, %v", len(files), err)
 	}
-	files = append(files, mixedCapture(t))
+	files = append(files, mixedCapture(t), betweenRuns(t))
 	inRuns := 0
 	for _, file := range files {
 		for _, n := range []int{1, 2, 3} {
@@ -65,31 +67,80 @@ func mixedCapture(t *testing.T) string {
 	return file
 }
 
-// runsOf reads a source to its end, in runs of any length where it can, and
-// tells how many packets were in those.
+// betweenRuns makes a capture of plain packets, more than a batch holds, behind
+// which packets come that Next must read and that are not taken: they leave in
+// the slot what a plain packet has not, and plain ones follow them.
+func betweenRuns(t *testing.T) string {
+	seg := tcpSeg(nil, repeat(100))
+	plain := eth(0x0800, ip4(6, seg))
+	var frames [][]byte
+	some := func(n int) {
+		for range n {
+			frames = append(frames, plain)
+		}
+	}
+	some(130)
+	for i, between := range [][]byte{
+		ip4(17, udpTo(53, repeat(100))), // its fragments overlap
+		ip4(6, seg),                     // these lack the end
+		ip4(17, udpTo(4789, cat(u32(0x08000000), u32(5001<<8), eth(0x0806, repeat(28))))), // in a tunnel, no IP
+		ip4(1, cat([]byte{3, 3}, make([]byte, 6), ip4(6, seg))),                           // an ICMP error
+	} {
+		between = set(between, 4, 0, byte(i))
+		parts := [][]byte{between}
+		switch i {
+		case 0: // the last one first, so that the first one completes the datagram
+			parts = [][]byte{split4(between, 64)[1], split4(between, 72)[0]}
+		case 1:
+			parts = split4(between, 64)[:1]
+		}
+		for _, p := range parts {
+			frames = append(frames, eth(0x0800, p))
+		}
+		some(3)
+	}
+	return store(t, "between.pcap", writePcap(t, analyzer.LinkEthernet, frames...))
+}
+
+// runsOf reads a source to its end as a worker does, in runs of any length where
+// it can, and tells how many packets were in those.
 func runsOf(t *testing.T, s *Source) (all []analyzer.Packet, inRuns int) {
-	r := rand.New(rand.NewPCG(3, 4))
-	for b := analyzer.NewBatch(); ; b.Reset() {
-		n := s.NextRun(b, 1+r.IntN(128))
+	const most = 128
+	keep := func(p *analyzer.Packet) {
+		kept := *p
+		kept.Frame, kept.Captured, kept.Comment = nil, nil, nil
+		all = append(all, kept)
+	}
+	b, room := analyzer.NewBatch(), most
+	empty := func() {
 		b.Each(func(at statemachine.Moment, p *analyzer.Packet) {
 			if p == nil {
 				p = &analyzer.Packet{Number: at.Packet, Time: at.Time, Foreign: true}
 			}
-			kept := *p
-			kept.Frame, kept.Captured, kept.Comment = nil, nil, nil
-			all = append(all, kept)
+			keep(p)
 		})
-		if inRuns += n; n > 0 {
+		b.Reset()
+		room = most
+	}
+	for r := rand.New(rand.NewPCG(3, 4)); ; {
+		n := s.NextRun(b, 1+r.IntN(room))
+		inRuns += n
+		if room -= n; room == 0 {
+			empty()
+		}
+		if n > 0 {
 			continue
 		}
-		var p analyzer.Packet
-		if s.Next(&p) != nil {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-			return all, inRuns
+		p := b.SlotForNext()
+		if s.Next(p) != nil {
+			break
 		}
-		p.Frame, p.Captured, p.Comment = nil, nil, nil
-		all = append(all, p)
+		keep(p)
 	}
+	empty()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	slices.SortFunc(all, func(a, b analyzer.Packet) int { return cmp.Compare(a.Number, b.Number) })
+	return all, inRuns
 }
