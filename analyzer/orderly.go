@@ -15,9 +15,11 @@ import (
 const leastTimeWait = time.Second
 
 // mayKeep reports that orderly connections of a capture file are kept as their
-// segments. What is said at once, and what has to give way to limits, is observed.
+// segments. Runs that want the steps or the findings one by one, or that say at
+// once what a segment means, observe all; so do runs with limits, to which
+// connections may have to give way.
 func (t *tracker) mayKeep() bool {
-	return t.opt.openings != openingsNone && !t.speaks() && !t.limited && t.opt.Machine.TimeWait >= leastTimeWait
+	return t.notes == nil && t.opt.openings != openingsNone && !t.speaks() && !t.limited && t.opt.Machine.TimeWait >= leastTimeWait
 }
 
 // keep keeps a segment of a connection that is alone but for its opening, and
@@ -83,10 +85,9 @@ func (t *tracker) replayOrderly(f, kept *flow) {
 }
 
 // finishOrderly is finish for a connection that was kept as its segments to the
-// end, and closed by the book. It leaves all others to the machine, and runs that
-// want the steps.
+// end, and closed by the book. It leaves all others to the machine.
 func (t *tracker) finishOrderly(f *flow, why endReason) bool {
-	if f.kept&byTheBook == 0 || t.notes != nil {
+	if f.kept&byTheBook == 0 {
 		return false
 	}
 	t.judgeSums(f)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -180,7 +181,10 @@ func spoil(r *rand.Rand, packets []Packet) []Packet {
 	i := r.IntN(len(packets))
 	p := &packets[i]
 	g := &p.Segment
-	switch r.IntN(22) {
+	switch r.IntN(23) {
+	case 22: // cut, and something else
+		p.Frame, p.CapLen = p.Frame[:40], 40
+		return spoil(r, packets)
 	case 20: // a SYN's options
 		packets[r.IntN(2)].Segment.Options.Set |= []sm.OptionSet{sm.OptBad, sm.OptPadded, sm.OptFastOpen, sm.OptCut, sm.OptOther}[r.IntN(5)]
 	case 21: // timestamps given up
@@ -307,5 +311,29 @@ func TestOrderlyAddedUp(t *testing.T) {
 		if added < c.least || added > c.most {
 			t.Errorf("%d of 200 were added up, want %d to %d", added, c.least, c.most)
 		}
+	}
+}
+
+// What is said under a packet comes in the order in which it is observed: of a
+// segment's TTL first, of the snaplen behind that.
+func TestOrderlyNotes(t *testing.T) {
+	s := &script{}
+	k := s.talk("10.0.0.1:40000", "10.0.0.2:80")
+	k.handshake()
+	n := k.send(cl, "P.", 1000)
+	k.send(sv, ".", 0)
+	k.clientCloses()
+	p := &s.packets[n-1]
+	p.Segment.TTL--
+	p.Frame, p.CapLen = p.Frame[:96], 96
+	out := s.run(t, Options{Wants: WantNotes | WantConnections})
+	var found []string
+	for _, l := range out.notes() {
+		if strings.HasPrefix(l, fmt.Sprintf("  #%d conn 1 ", n)) && !strings.Contains(l, "->") {
+			found = append(found, strings.Fields(l)[3])
+		}
+	}
+	if want := []string{sm.TTLChange.String(), sm.SnaplenCut.String()}; !slices.Equal(found, want) {
+		t.Errorf("%q, want %q", found, want)
 	}
 }
