@@ -263,12 +263,13 @@ func (t *tracker) preview(f *flow, at statemachine.Moment, side statemachine.Sid
 // the steps, to the machine.
 func (t *tracker) finishAlone(f *flow) bool {
 	h := t.helds.at(f.held)
-	if t.notes != nil || f.answer != 0 || f.again != 0 || f.key.isLand() || h.Segment.Len != 0 || h.Segment.Flags&^lonelySYN != 0 {
+	if t.notes != nil || f.answer != 0 || f.again != 0 || f.key.isLand() || isOddSYN(&h.Segment) {
 		return false
 	}
 	f.last = h.At
 	f.packets[h.Side]++
 	f.facts.sent(h.Side, &h.Segment, f.first.Time, h.At.Time)
+	t.judgeSums(f)
 	if t.records == nil || t.sifting.holdsBack(&t.tallies, f) {
 		return true
 	}
@@ -281,4 +282,11 @@ func (t *tracker) finishAlone(f *flow) bool {
 	r.aloneExtras(h)
 	t.records.take(r)
 	return true
+}
+
+// isOddSYN reports a SYN of which there is more to say than that it was sent:
+// payload, control bits that it does not need, no window, padding in the place of
+// an option.
+func isOddSYN(seg *statemachine.Segment) bool {
+	return seg.Len != 0 || seg.Flags&^lonelySYN != 0 || seg.Window == 0 || seg.Options.Has(statemachine.OptPadded)
 }

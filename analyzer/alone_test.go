@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -125,5 +126,56 @@ func TestAnswer(t *testing.T) {
 	a := answerOf(at, &seg)
 	if got, want := a.held(&syn), (sm.Held{At: at, Side: sv, Segment: seg}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// Of a connection of which nothing but its SYN was captured the same is known as
+// if it had been observed, whatever the SYN is like.
+func TestLoneSYNKept(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 4))
+	s := &script{}
+	for i := range 4000 {
+		k := s.talk(fmt.Sprintf("10.1.%d.%d:%d", i/250, i%250, r.IntN(3)*30000), "10.0.0.2:80")
+		k.send(cl, []string{"S", "SEW", "SP", "SU", "Se"}[max(r.IntN(12)-7, 0)], sm.Size(max(r.IntN(12)-10, 0)))
+		p := &s.packets[i]
+		g := &p.Segment
+		if r.IntN(4) == 0 {
+			g.Window = []uint16{0, 1, 65535}[r.IntN(3)]
+		}
+		if r.IntN(6) > 0 {
+			g.Options = sm.Options{Set: sm.OptMSS | sm.OptionSet(r.Uint32())&0x7fff, MSS: 1460, WScale: uint8(r.IntN(20)), TSVal: r.Uint32()}
+		}
+		if r.IntN(3) == 0 {
+			p.Sums = []Checksums{SumChecked, SumChecked | SumBad, SumChecked | SumBad | SumPartial}[r.IntN(3)]
+		}
+		if r.IntN(8) == 0 {
+			p.Frame, p.CapLen = p.Frame[:40], 40
+		}
+		p.Overlap = r.IntN(20) == 0
+		if r.IntN(50) == 0 {
+			s.wait(time.Duration(r.IntN(90)) * time.Second)
+		}
+	}
+	for _, opt := range []Options{
+		{Wants: WantConnections}, {Wants: WantConnections, AnyOrder: true, Workers: 2}, {Wants: WantConnections, OnePass: true},
+	} {
+		all, none := opt, opt
+		all.openings, none.openings, none.Workers = openingsAll, openingsNone, 1
+		got, want := s.run(t, all), s.run(t, none)
+		byID := func(a, b Connection) int { return int(a.ID) - int(b.ID) }
+		slices.SortFunc(got.conns, byID)
+		slices.SortFunc(want.conns, byID)
+		if len(got.conns) != len(want.conns) {
+			t.Fatalf("%+v: %d records, want %d", opt, len(got.conns), len(want.conns))
+		}
+		for i := range want.conns {
+			if !sameConnection(got.conns[i], want.conns[i]) {
+				t.Errorf("%+v, %+v:\n got %+v\nwant %+v", opt, s.packets[i].Segment, got.conns[i], want.conns[i])
+				break
+			}
+		}
+		if a, b := fmt.Sprintf("%+v", got.capture), fmt.Sprintf("%+v", want.capture); a != b {
+			t.Errorf("%+v:\n got %s\nwant %s", opt, a, b)
+		}
 	}
 }
