@@ -93,9 +93,6 @@ func (o *Orderly) Add(at Moment, side Side, seg *Segment) bool {
 	return true
 }
 
-// Len returns how many segments are kept.
-func (o *Orderly) Len() int { return int(o.n) }
-
 // Closed reports that both ends have sent their FIN, and both were acknowledged.
 func (o *Orderly) Closed() bool { return o.fins == 3 && o.una == o.nxt }
 
