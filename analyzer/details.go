@@ -265,14 +265,19 @@ func (t *tracker) lookSYN(f *flow, d *details, at statemachine.Moment, side stat
 	}
 }
 
-// step accounts for the time that an end spent in the state that it leaves, by
-// the tap's clock.
+// step takes a settled step of an end.
 func (d *details) step(s *statemachine.Step) {
 	if s.To.Synchronized() && !s.From.Synchronized() && d.reset.State <= statemachine.SynReceived {
 		d.reset = ResetVerdict{} // it ended an attempt before
 	}
-	d.leave(s.Side, s.Cause.Time)
-	d.state[s.Side], d.since[s.Side] = s.To, s.Cause.Time
+	d.enter(s.Side, s.To, s.Cause.Time)
+}
+
+// enter has an end enter a state at the given time of the tap's clock, and accounts
+// for the time that it spent in the state that it leaves.
+func (x *extras) enter(side statemachine.Side, to statemachine.State, at statemachine.Time) {
+	x.leave(side, at)
+	x.state[side], x.since[side] = to, at
 }
 
 // leave adds the time since the last step, up to t.

@@ -119,22 +119,21 @@ func (t *tracker) expireOrderly(i uint32, f *flow) bool {
 func (r *record) live(l *statemachine.Life, syn, synack *statemachine.Held, now, timeWait statemachine.Time) {
 	x := &r.extra
 	first, second := l.First, l.First.Peer()
-	go1, go2 := walker{x, first}, walker{x, second}
-	client, server := walker{x, statemachine.Client}, walker{x, statemachine.Server}
-	client.step(statemachine.SynSent, syn.At.Time)
-	server.step(statemachine.SynReceived, syn.At.Time)
-	client.step(statemachine.Established, synack.At.Time)
-	server.step(statemachine.Established, l.Opened)
-	go1.step(statemachine.FinWait1, l.FIN)
-	go2.step(statemachine.CloseWait, l.FIN)
-	go1.step(statemachine.FinWait2, l.Acked)
-	go2.step(statemachine.LastAck, l.PeerFIN)
-	go1.step(statemachine.TimeWait, l.PeerFIN)
-	go2.step(statemachine.Closed, l.Last)
+	const client, server = statemachine.Client, statemachine.Server
+	x.enter(client, statemachine.SynSent, syn.At.Time)
+	x.enter(server, statemachine.SynReceived, syn.At.Time)
+	x.enter(client, statemachine.Established, synack.At.Time)
+	x.enter(server, statemachine.Established, l.Opened)
+	x.enter(first, statemachine.FinWait1, l.FIN)
+	x.enter(second, statemachine.CloseWait, l.FIN)
+	x.enter(first, statemachine.FinWait2, l.Acked)
+	x.enter(second, statemachine.LastAck, l.PeerFIN)
+	x.enter(first, statemachine.TimeWait, l.PeerFIN)
+	x.enter(second, statemachine.Closed, l.Last)
 	state, sure := statemachine.TimeWait, statemachine.Proven
 	if now-l.Last >= timeWait {
 		state, sure = statemachine.Closed, statemachine.ByTimer
-		go1.step(state, l.Last+timeWait)
+		x.enter(first, state, l.Last+timeWait)
 	}
 	r.ends[first].state, r.ends[first].sure = state, sure
 	r.ends[second].state, r.ends[second].sure = statemachine.Closed, statemachine.Presumed
@@ -150,17 +149,6 @@ func (r *record) live(l *statemachine.Life, syn, synack *statemachine.Held, now,
 		x.leave(statemachine.Side(side), now)
 	}
 	r.facts.live(l, syn, synack)
-}
-
-// walker takes one end from state to state.
-type walker struct {
-	x    *extras
-	side statemachine.Side
-}
-
-func (w walker) step(to statemachine.State, at statemachine.Time) {
-	w.x.leave(w.side, at)
-	w.x.state[w.side], w.x.since[w.side] = to, at
 }
 
 // live notes what l comes to among the facts of a new connection.

@@ -66,7 +66,7 @@ func (r *record) fillExtras(c *Connection) {
 func (r *record) aloneExtras(h *statemachine.Held) {
 	o := &h.Segment.Options
 	r.extra.syn[h.Side] = synOptions{o.Set, o.MSS, o.WScale, true}
-	r.extra.state[h.Side], r.extra.since[h.Side] = statemachine.SynSent, h.At.Time
+	r.extra.enter(h.Side, statemachine.SynSent, h.At.Time)
 	r.extra.leave(h.Side, r.until)
 	switch {
 	case o.Has(statemachine.OptWScale):
