@@ -36,10 +36,8 @@ func (t *tracker) keep(i uint32, f *flow, it *item, side statemachine.Side) bool
 			return false
 		}
 		f.orderly = t.orderlies.alloc()
-		a := t.answers.at(f.answer)
-		syn := t.helds.at(f.held)
-		synack := a.held(syn)
-		t.orderlies.at(f.orderly).Begin(&syn.Segment, a.at, &synack.Segment)
+		syn, synack := t.handshake(f)
+		t.orderlies.at(f.orderly).Begin(&syn.Segment, synack.At, &synack.Segment)
 	}
 	o := t.orderlies.at(f.orderly)
 	if !o.Add(at, side, seg) {
@@ -52,8 +50,9 @@ func (t *tracker) keep(i uint32, f *flow, it *item, side statemachine.Side) bool
 	if o.Closing() {
 		t.table.touch(i, f, timedList, t.now.Time+t.quiet)
 		f.kept &^= byTheBook
-		if o.Closed() { // now, while its segments are at hand
-			if _, ok := t.life(f); ok {
+		if o.Closed() { // asked now, while its segments are at hand; a record adds them up again
+			syn, synack := t.handshake(f)
+			if _, ok := o.Life(syn, &synack); ok {
 				f.kept |= byTheBook
 			}
 		}
@@ -61,11 +60,10 @@ func (t *tracker) keep(i uint32, f *flow, it *item, side statemachine.Side) bool
 	return true
 }
 
-// life adds up the segments that are kept of the flow's connection.
-func (t *tracker) life(f *flow) (l statemachine.Life, ok bool) {
-	syn := t.helds.at(f.held)
-	synack := t.answers.at(f.answer).held(syn)
-	return t.orderlies.at(f.orderly).Life(syn, &synack)
+// handshake returns the SYN that is kept of the flow's connection and the SYN-ACK.
+func (t *tracker) handshake(f *flow) (syn *statemachine.Held, synack statemachine.Held) {
+	syn = t.helds.at(f.held)
+	return syn, t.answers.at(f.answer).held(syn)
 }
 
 // replayOrderly observes on f the segments that were kept of a connection behind
@@ -94,9 +92,8 @@ func (t *tracker) finishOrderly(f *flow, why endReason) bool {
 	if t.records == nil || t.sifting.holdsBack(&t.tallies, f) {
 		return true
 	}
-	l, _ := t.life(f)
-	syn := t.helds.at(f.held)
-	synack := t.answers.at(f.answer).held(syn)
+	syn, synack := t.handshake(f)
+	l, _ := t.orderlies.at(f.orderly).Life(syn, &synack)
 	r := &t.record
 	t.beginRecord(f, why)
 	r.live(&l, syn, &synack, t.now.Time, statemachine.Time(t.opt.Machine.TimeWait))
