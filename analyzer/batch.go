@@ -27,11 +27,13 @@ type Batch struct {
 // BatchSource is a source that can read the packets that captures mostly consist
 // of without a call for each.
 type BatchSource interface {
-	// NextRun puts the next packets into b, most at the most, as long as each has a
-	// segment and nothing needs to be said of it by Next, and returns how many
-	// they were. All of them are of the link type b.Link, which it sets, and without
-	// comments and tunnels; of the worker's own the octets need not last. It may put in none: what comes next
-	// is for Next.
+	// NextRun reads packets into b, those that come next, and returns how many. It
+	// stops after most packets, and before the first one of which it cannot tell
+	// all that Next would: that may be the very first, and is for Next to read. So
+	// each packet of a run has a segment, and neither comment nor tunnel. All are of
+	// one link type, to which NextRun sets b.Link. Of another worker's it puts only
+	// the moment into b (Foreign). The octets of its own (SlotInRun, Own) need not
+	// last.
 	NextRun(b *Batch, most int) (n int)
 }
 
