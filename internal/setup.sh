@@ -69,23 +69,54 @@ want() {
 	say "$1 is not installed: tests that compare with it are skipped"
 }
 
+# logged LOG TEXT COMMAND…: runs the command with its output in build/LOG. Where it
+# fails it says the text, the cause and where the log is. Its callers return by
+# hand: in a chain of && set -e does not hold.
+logged() {
+	local log=build/$1 text=$2
+	shift 2
+	mkdir -p build || return 1
+	"$@" >"$log" 2>&1 && return
+	say "$text:" "$(grep -vE '^(FAIL|exit status)' "$log" | tail -n 3)"
+	say "all of it: $log"
+	return 1
+}
+
+# profile_is_fresh PROFILE: it is there, and what it was made of has not changed since.
+profile_is_fresh() {
+	local newer
+	[ -s "$1" ] || return 1
+	newer=$(find analyzer check cmd internal/capgen report statemachine go.mod go.sum internal/setup.sh -newer "$1" \
+		\( -name '*.go' -o -name go.mod -o -name go.sum -o -name setup.sh \) -print -quit) || return 1
+	[ -z "$newer" ]
+}
+
+# run_scenes PROFILE: runs the program on the scenes of the benchmark and writes its profile.
+run_scenes() {
+	local log
+	log=$(CGO_ENABLED=0 "$GO" test ./cmd/tcpstate -run '^$' -bench '^BenchmarkScenes$' -benchtime 3s -cpuprofile "$1" -o build/scenes.test 2>&1) || { say "$log"; return 1; }
+	say "$log"
+	grep -q '^BenchmarkScenes' <<<"$log" || { say "BenchmarkScenes did not run"; return 1; }
+}
+
 # profile_tcpstate: makes build/tcpstate.pgo, the profile by which releases are
 # optimised, where it is older than the code: half a minute.
 profile_tcpstate() {
 	local profile=build/tcpstate.pgo
-	mkdir -p build
-	if [ -s "$profile" ] && [ -z "$(find analyzer cmd report statemachine go.mod -newer "$profile" -name '*.[gm]o*' -print -quit)" ]; then
-		return
-	fi
+	profile_is_fresh "$profile" && return
 	say "profiling the program, to build it by that"
-	CGO_ENABLED=0 "$GO" test ./cmd/tcpstate -run '^$' -bench '^BenchmarkScenes$' -benchtime 3s -cpuprofile "$profile" -o build/scenes.test >/dev/null
+	if ! logged profile.log "the program could not be profiled" run_scenes "$profile.new"; then
+		rm -f build/scenes.test "$profile.new"
+		return 1
+	fi
 	rm -f build/scenes.test
+	mv "$profile.new" "$profile"
 }
 
 # build_release OUTPUT: builds the program as releases are built.
 build_release() {
-	profile_tcpstate
-	CGO_ENABLED=0 "$GO" build -trimpath -pgo=build/tcpstate.pgo -o "$1" ./cmd/tcpstate
+	profile_tcpstate || return 1
+	logged build.log "$1 could not be built" env CGO_ENABLED=0 "$GO" build -trimpath -pgo=build/tcpstate.pgo -o "$1" ./cmd/tcpstate || return 1
 	say "built $1 as releases are: pure Go, optimised by its own profile"
 }
 
