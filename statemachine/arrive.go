@@ -184,10 +184,19 @@ func (r *resolution) arrivalOfSYNACK(y Side) {
 }
 
 // echoes reports that entry j echoes the timestamp of entry i, which no
-// earlier segment of that sender carried (RFC 7323 §4.1).
+// segment carried that its sender had sent before (RFC 7323 §4.1). One that comes
+// to the tap later was sent before where its ACK field is lower.
 func (r *resolution) echoes(j, i int) bool {
 	o, e := &r.log[j], &r.log[i]
-	return o.is(hasTS) && e.is(newTS) && o.tsecr == e.tsval
+	if !o.is(hasTS) || !e.is(newTS) || o.tsecr != e.tsval {
+		return false
+	}
+	for k := i + 1; k < j; k++ {
+		if f := &r.log[k]; r.from(e.side(), k) && f.is(hasTS) && f.tsval == e.tsval && f.ack.Less(e.ack) {
+			return false
+		}
+	}
+	return true
 }
 
 // arrivalOfThirdACK: y's payload, FIN or higher ACK speak for it, y's SYN-ACK
