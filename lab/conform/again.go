@@ -142,12 +142,11 @@ type recent []*packet
 
 // has reports that one of them is the same as p in every field, and takes p.
 func (r *recent) has(p *packet) bool {
-	list := *r
-	for len(list) > 0 && p.at-list[0].at > burst {
-		list = list[1:]
+	for len(*r) > 0 && p.at-(*r)[0].at > burst {
+		*r = (*r)[1:]
 	}
-	same := slices.ContainsFunc(list, func(o *packet) bool { return o.seg == p.seg })
-	*r = append(list, p)
+	same := slices.ContainsFunc(*r, func(o *packet) bool { return o.seg == p.seg })
+	*r = append(*r, p)
 	return same
 }
 
