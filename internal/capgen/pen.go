@@ -124,15 +124,25 @@ func (t *talk) frame(f []byte, s segment, now uint32) int {
 		be.PutUint32(tcp[8:], t.got[x])
 	}
 	tcp[13] = s.flags
-	be.PutUint16(tcp[14:], 0xfaf0)
+	be.PutUint16(tcp[14:], window(s.flags))
 	header := 20 + t.options(tcp[20:], &s, x, now)
-	if s.flags&ack != 0 && s.flags&syn == 0 {
-		be.PutUint16(tcp[14:], 501)
-	}
 	tcp[12] = byte(header / 4 << 4)
 	t.seenVal[y] = now
 	t.ip(f, x, y, header+s.length, tcp[:header])
 	return off + header + s.length
+}
+
+// window returns the window that Linux offers in a segment with these flags: that
+// of a SYN is whole segments of the MSS, that of a listener's SYN-ACK whole
+// segments as the timestamps leave them room.
+func window(flags byte) uint16 {
+	switch flags & (syn | ack) {
+	case syn:
+		return 44 * mssOption
+	case syn | ack:
+		return 45 * mss
+	}
+	return 501
 }
 
 // advance moves the numbers of both ends and returns the segment's own.
@@ -206,8 +216,10 @@ func (t *talk) ip(f []byte, x, y, length int, tcp []byte) {
 		h := f[14:34]
 		h[0], h[6], h[8], h[9] = 0x45, 0x40, 64, 6
 		be.PutUint16(h[2:], uint16(20+length))
-		t.id[x]++
-		be.PutUint16(h[4:], t.id[x])
+		if tcp[13]&(syn|ack) != syn|ack { // a listener has no socket that counts
+			t.id[x]++
+			be.PutUint16(h[4:], t.id[x])
+		}
 		copy(h[12:], t.addr[x][:4])
 		copy(h[16:], t.addr[y][:4])
 		be.PutUint16(h[10:], ^fold(add(0, h)))
