@@ -4,7 +4,7 @@ import "github.com/tcpstate/tcpstate/statemachine"
 
 // batchPackets is how many packets a worker reads before it follows them: the
 // flows of all are looked up together (table.warm).
-const batchPackets = 128
+const batchPackets = 192
 
 // Batch is a run of packets with a segment, and of ICMP errors that quote one,
 // that a worker has read and not followed yet.

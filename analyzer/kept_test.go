@@ -115,7 +115,7 @@ func TestOverlapStaysWhereItIs(t *testing.T) {
 			sent++
 		}
 	}
-	segments(200)
+	segments(2 * analyzer.BatchPackets)
 	datagram := make([]byte, 200)
 	copy(datagram, []byte{0xc3, 0x50, 0, 53, 0, 200}) // UDP
 	const more = 0x2000

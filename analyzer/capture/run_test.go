@@ -79,7 +79,7 @@ func betweenRuns(t *testing.T) string {
 			frames = append(frames, plain)
 		}
 	}
-	some(130)
+	some(200)
 	for i, between := range [][]byte{
 		ip4(17, udpTo(53, repeat(100))), // its fragments overlap
 		ip4(6, seg),                     // these lack the end
