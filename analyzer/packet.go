@@ -85,6 +85,9 @@ func (s Skip) String() string { return skipNames[s] }
 // are views of the reader's buffer: they are valid until the next packet is
 // read.
 type Packet struct {
+	// What nearly every packet sets and nearly every reader asks for stands
+	// together, so that it lies in few lines of a processor's cache.
+
 	Number    uint64            // from 1, over all files of a run, all packets counted
 	Time      statemachine.Time // of the capture
 	CapLen    uint32            // octets captured
@@ -93,32 +96,17 @@ type Packet struct {
 	Interface uint16            // pcapng interface within its section, 0 for pcap
 	Link      LinkType
 
-	// Frame holds the captured octets from the first of the link layer on.
-	Frame []byte
-	// Comment is what the capture's author wrote of the packet (pcapng), in
-	// whatever octets; several comments are separated by a line feed. Nil when
-	// there is none.
-	Comment []byte
-	// NetOff is where the IP header that carries the segment starts in Frame;
-	// meaningful only when IPVersion is not 0.
-	NetOff int
 	// IPVersion is 4 or 6, or 0 when no IP header was found.
 	IPVersion uint8
-	// SegOff is where the TCP header starts in Frame; meaningful when HasTCP.
-	SegOff int
-	// SegLen is the length of TCP header and payload by the IP lengths, on
-	// the wire, in octets: more than was captured where the snaplen cut it.
-	SegLen int
+	Skip      Skip
+	// Sums tells what verifying the checksums showed, where that was asked for.
+	Sums Checksums
 	// HasTCP tells that a TCP header was reached, whole or cut. Such a
 	// packet has a timeline line; only when Skip is NotSkipped has it a
 	// Segment and a Key too.
 	HasTCP bool
 	// Tunnelled tells that the segment lies inside another IP packet.
 	Tunnelled bool
-	// Tunnel is a hash of the tunnels and virtual networks that the segment
-	// came through, the same in both directions; 0 for none. Equal addresses
-	// and ports in two tunnels are two flows.
-	Tunnel uint64
 	// Fragment tells that this is the first fragment of a larger datagram. It
 	// has the line of its part of the segment, and no Segment unless it came
 	// last: the packet that completes the datagram carries the segment.
@@ -128,24 +116,40 @@ type Packet struct {
 	// Reassembled tells that Frame is the datagram put together, and not what
 	// was captured of this packet, which completed it.
 	Reassembled bool
-	// Captured is what was captured of a Reassembled packet; see AsCaptured.
-	Captured []byte
 	// Overlap tells that fragments of the datagram overlapped.
 	Overlap bool
-	Skip    Skip
+
+	// Frame holds the captured octets from the first of the link layer on.
+	Frame []byte
+	// NetOff is where the IP header that carries the segment starts in Frame;
+	// meaningful only when IPVersion is not 0.
+	NetOff int
+	// SegOff is where the TCP header starts in Frame; meaningful when HasTCP.
+	SegOff int
+	// SegLen is the length of TCP header and payload by the IP lengths, on
+	// the wire, in octets: more than was captured where the snaplen cut it.
+	SegLen int
+
+	Segment statemachine.Segment
 
 	// Drops is how many packets the capture has told so far that it lost.
 	Drops uint64
+	// Tunnel is a hash of the tunnels and virtual networks that the segment
+	// came through, the same in both directions; 0 for none. Equal addresses
+	// and ports in two tunnels are two flows.
+	Tunnel uint64
 
-	// Sums tells what verifying the checksums showed, where that was asked for.
-	Sums Checksums
+	Src, Dst netip.AddrPort // of the segment's own IP header
 
 	// ICMP is the ICMP error that the packet is, if any; Src and Dst are then
 	// the ends of the segment that it quotes.
 	ICMP ICMPError
-
-	Src, Dst netip.AddrPort // of the segment's own IP header
-	Segment  statemachine.Segment
+	// Comment is what the capture's author wrote of the packet (pcapng), in
+	// whatever octets; several comments are separated by a line feed. Nil when
+	// there is none.
+	Comment []byte
+	// Captured is what was captured of a Reassembled packet; see AsCaptured.
+	Captured []byte
 }
 
 // at returns when the packet was captured.

@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,9 +109,14 @@ func (o *options) measure() ([]result, error) {
 // scenePackets is the length of the captures that are compared.
 const scenePackets = 2_000_000
 
-// capture makes the capture of a scene unless it is there.
+// capture makes the capture of a scene unless it is there. Its name tells how it
+// begins, so that one that an older generator made is not taken for it.
 func (o *options) capture(s capgen.Scene, packets int) (string, error) {
-	name := filepath.Join(o.dir, fmt.Sprintf("%s-%d.pcap", s, packets))
+	beginning := fnv.New32a()
+	if err := s.Write(beginning, min(packets, 1000)); err != nil {
+		return "", err
+	}
+	name := filepath.Join(o.dir, fmt.Sprintf("%s-%d-%08x.pcap", s, packets, beginning.Sum32()))
 	if _, err := os.Stat(name); err == nil {
 		return name, nil
 	}
