@@ -49,15 +49,16 @@ func (r *resolution) presumeLike(y Side, s *Step) {
 	}
 }
 
-// acksUnseen reports that entry p of y acknowledges what the capture does not hold:
-// no segment that reaches so far, not even one captured late.
+// acksUnseen reports that entry p of y acknowledges what the capture does not hold,
+// the peer's FIN perhaps among it: no segment reaches so far, not even one captured
+// late, and none takes numbers behind it, as nothing does behind a FIN.
 func (r *resolution) acksUnseen(y Side, p int) bool {
 	e := &r.log[p]
 	if !e.is(acksUnsent) {
 		return false
 	}
 	for k := p + 1; k < len(r.log); k++ {
-		if o := &r.log[k]; r.from(y.Peer(), k) && o.seq.Less(e.ack) && e.ack.LessEq(o.end) {
+		if o := &r.log[k]; r.from(y.Peer(), k) && o.seq != o.end && e.ack.LessEq(o.end) {
 			return false
 		}
 	}
