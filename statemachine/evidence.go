@@ -126,8 +126,8 @@ func (r *resolution) sameSent(i, k int) bool {
 // shortest response time before the cover.
 //
 // sure tells that no other copy can have been the first: the others were not
-// sent by then, or y had answered an earlier one and no segment of y is
-// missing at the tap.
+// sent by then, or y would have answered an earlier one, which the cover comes too
+// late for, and no segment of y is missing at the tap.
 func (r *resolution) chosen(y Side, i, cover int) (best int, sure bool) {
 	c := &r.log[cover]
 	best, sure = i, true
@@ -150,7 +150,7 @@ func (r *resolution) chosen(y Side, i, cover int) (best int, sure bool) {
 		}
 		sure = false
 		if c.at.Time-e.at.Time >= r.ends[y].resp*8/10 {
-			best, sure = k, c.is(follows)
+			best, sure = k, c.is(follows) && c.at.Time-b.at.Time > r.grace(y)
 		}
 	}
 	return best, sure
