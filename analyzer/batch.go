@@ -17,11 +17,12 @@ type Batch struct {
 	Link LinkType // of the last run; see BatchSource
 
 	seed    hashSeed
-	when    []statemachine.Moment // of all
-	kinds   []packetKind          // likewise
-	items   []item                // of the worker's own
-	packets [batchPackets]Packet  // of items, and behind them the slot
-	inRun   [batchPackets]bool    // what stands there was filled in a run
+	n, own  int                               // packets, and those of the worker's own among them
+	when    [batchPackets]statemachine.Moment // of each
+	kinds   [batchPackets]PacketKind          // likewise
+	items   [batchPackets]item                // of the worker's own
+	packets [batchPackets]Packet              // of items, and behind them the slot
+	inRun   [batchPackets]bool                // what stands there was filled in a run
 }
 
 // BatchSource is a source that can read the packets that captures mostly consist
@@ -31,80 +32,90 @@ type BatchSource interface {
 	// stops after most packets, and before the first one of which it cannot tell
 	// all that Next would: that may be the very first, and is for Next to read. So
 	// each packet of a run has a segment, and neither comment nor tunnel. All are of
-	// one link type, to which NextRun sets b.Link. Of another worker's it puts only
-	// the moment into b (Foreign). The octets of its own (SlotInRun, Own) need not
-	// last.
+	// one link type, to which NextRun sets b.Link. It puts the moment and the kind of
+	// each into b (Room), and those that are the worker's own (SlotInRun, then Own or
+	// OwnIPv4), whose octets need not last.
 	NextRun(b *Batch, most int) (n int)
 }
 
-// packetKind tells a worker what to do with a packet.
-type packetKind uint8
+// PacketKind tells a worker what to do with a packet.
+type PacketKind uint8
 
+// The kinds of packets.
 const (
-	ownSegment packetKind = iota
-	ownICMP               // an ICMP error that quotes a segment of its own
-	foreignSegment
+	OwnSegment     PacketKind = iota
+	ownICMP                   // an ICMP error that quotes a segment of its own
+	ForeignSegment            // another worker's
 	foreignICMP
 )
 
 // NewBatch returns an empty batch.
 func NewBatch() *Batch { return newBatch(hashSeed{}) }
 
-func newBatch(seed hashSeed) *Batch {
-	return &Batch{
-		seed: seed,
-		when: make([]statemachine.Moment, 0, batchPackets), kinds: make([]packetKind, 0, batchPackets),
-		items: make([]item, 0, batchPackets),
-	}
-}
+func newBatch(seed hashSeed) *Batch { return &Batch{seed: seed} }
 
 // SlotForNext returns the slot for a packet that Next reads.
 func (b *Batch) SlotForNext() *Packet {
-	n := len(b.items)
-	b.inRun[n] = false
-	return &b.packets[n]
+	b.inRun[b.own] = false
+	return &b.packets[b.own]
 }
 
 // SlotInRun returns the slot for a packet of a run, with what an earlier one has
 // left there; again tells that this was one of a run too.
 func (b *Batch) SlotInRun() (p *Packet, again bool) {
-	n := len(b.items)
-	p, again = &b.packets[n], b.inRun[n]
-	b.inRun[n] = true
+	p, again = &b.packets[b.own], b.inRun[b.own]
+	b.inRun[b.own] = true
 	return p, again
 }
 
-// Own takes the packet in the slot, a segment of the worker's own between the
-// given ends. Its Src and Dst need not be set.
-func (b *Batch) Own(e *Ends) {
-	p := &b.packets[len(b.items)]
-	b.items = b.items[:len(b.items)+1]
-	b.items[len(b.items)-1].between(e, p, b.seed)
-	b.note(p.at(), ownSegment)
+// Room returns the places for the moments of the next packets, and for what they
+// are, most of them at most. Took then tells how many were filled.
+func (b *Batch) Room(most int) ([]statemachine.Moment, []PacketKind) {
+	end := min(b.n+most, batchPackets)
+	return b.when[b.n:end], b.kinds[b.n:end]
 }
 
-// Foreign takes the moment of a segment that another worker follows.
-func (b *Batch) Foreign(at statemachine.Moment) { b.note(at, foreignSegment) }
+// Took tells that n places of Room are filled.
+func (b *Batch) Took(n int) { b.n += n }
+
+// Own takes the packet in the slot, a segment between the given ends. Its Src and
+// Dst need not be set.
+func (b *Batch) Own(e *Ends) {
+	it := &b.items[b.own]
+	it.fromLow = it.key.between(e, 0)
+	it.hash = it.key.hash(b.seed)
+	it.of(&b.packets[b.own])
+	b.own++
+}
+
+// OwnIPv4 is Own for IPv4 addresses; ports are the first four octets of the TCP
+// header as a number.
+func (b *Batch) OwnIPv4(src, dst, ports uint32) {
+	it := &b.items[b.own]
+	it.fromLow, it.hash = it.key.betweenIPv4(src, dst, ports, b.seed)
+	it.of(&b.packets[b.own])
+	b.own++
+}
 
 // add takes a packet that has a segment or is an ICMP error; one of the worker's
 // own lies in the slot.
 func (b *Batch) add(p *Packet) {
-	kind := ownSegment
+	kind := OwnSegment
 	if p.ICMP.Quotes {
 		kind = ownICMP
 	}
 	if p.Foreign {
-		b.note(p.at(), kind+foreignSegment)
+		kind += ForeignSegment
 	} else {
-		b.items = b.items[:len(b.items)+1]
-		b.items[len(b.items)-1].set(p, b.seed)
-		b.note(p.at(), kind)
+		b.items[b.own].set(p, b.seed)
+		b.own++
 	}
+	b.note(p.at(), kind)
 }
 
-func (b *Batch) note(at statemachine.Moment, kind packetKind) {
-	b.when = append(b.when, at)
-	b.kinds = append(b.kinds, kind)
+func (b *Batch) note(at statemachine.Moment, kind PacketKind) {
+	b.when[b.n], b.kinds[b.n] = at, kind
+	b.n++
 }
 
 // move puts into the slot a packet that Next has read into the slot as it was
@@ -119,9 +130,9 @@ func (b *Batch) move(p *Packet) *Packet {
 // worker. Src and Dst are set.
 func (b *Batch) Each(fn func(at statemachine.Moment, p *Packet)) {
 	own := 0
-	for i, kind := range b.kinds {
+	for i, kind := range b.kinds[:b.n] {
 		var p *Packet
-		if kind < foreignSegment {
+		if kind < ForeignSegment {
 			it := &b.items[own]
 			own++
 			p = it.packet
@@ -134,7 +145,10 @@ func (b *Batch) Each(fn func(at statemachine.Moment, p *Packet)) {
 }
 
 // Reset empties the batch.
-func (b *Batch) Reset() { b.when, b.kinds, b.items = b.when[:0], b.kinds[:0], b.items[:0] }
+func (b *Batch) Reset() { b.n, b.own = 0, 0 }
 
 // room returns how many more packets there is room for.
-func (b *Batch) room() int { return batchPackets - len(b.kinds) }
+func (b *Batch) room() int { return batchPackets - b.n }
+
+// Last returns the moments of the last n packets.
+func (b *Batch) Last(n int) []statemachine.Moment { return b.when[b.n-n : b.n] }

@@ -67,6 +67,12 @@ func (e *Ends) Sum() FlowSum {
 	return FlowSum(e.src.lo + e.dst.lo ^ (e.src.hi+e.dst.hi)*mixer ^ (uint64(e.srcPort)+uint64(e.dstPort))<<40)
 }
 
+// SumIPv4 is Sum for a segment between IPv4 addresses; ports are the first four
+// octets of the TCP header as a number.
+func SumIPv4(src, dst, ports uint32) FlowSum {
+	return FlowSum(2*mapped + uint64(src) + uint64(dst) ^ uint64(ports>>16+ports&0xffff)<<40)
+}
+
 // mixer is 2^64 divided by the golden ratio, which spreads numbers well.
 const mixer = 0x9e3779b97f4a7c15
 

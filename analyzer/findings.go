@@ -80,7 +80,7 @@ func (t *tracker) judgeShape(f *flow, it *item, side statemachine.Side) {
 		f.facts.is |= wasCut
 		t.finding(f, statemachine.Finding{
 			At: at, Side: side, Code: statemachine.SnaplenCut,
-			A: int64(p.CapLen), B: int64(it.wireLen),
+			A: int64(p.CapLen), B: max(int64(p.WireLen), int64(p.SegOff+p.SegLen)), // by the length in the record, or by that in the IP header
 		})
 	}
 }

@@ -62,6 +62,19 @@ func (k *flowKey) between(e *Ends, tunnel uint64) (fromLow bool) {
 	return fromLow
 }
 
+// betweenIPv4 is between for IPv4 addresses outside of tunnels; ports are the first
+// four octets of the TCP header as a number. It returns the hash too, made of what
+// is at hand.
+func (k *flowKey) betweenIPv4(src, dst, ports uint32, s hashSeed) (fromLow bool, hash uint32) {
+	low, high := uint64(src)<<16|uint64(ports>>16), uint64(dst)<<16|uint64(ports&0xffff)
+	fromLow = low <= high
+	low, high = min(low, high), max(low, high)
+	lowAddr, highAddr := mapped|low>>16, mapped|high>>16
+	k.low.hi, k.low.lo, k.high.hi, k.high.lo = 0, lowAddr, 0, highAddr
+	k.lowPort, k.highPort, k.realm = uint16(low), uint16(high), 0
+	return fromLow, s.mix(0, lowAddr, 0, highAddr, low<<48|high&0xffff<<32)
+}
+
 // is reports that k and o are the same, without a call for a few words.
 func (k *flowKey) is(o *flowKey) bool {
 	return k.low.lo == o.low.lo && k.high.lo == o.high.lo && k.lowPort == o.lowPort && k.highPort == o.highPort &&
@@ -126,12 +139,16 @@ func newHashSeed() hashSeed {
 	return hashSeed{maphash.Comparable(s, 1) | 1, maphash.Comparable(s, 2)}
 }
 
-// hash mixes the key by folded multiplication, five words in three rounds.
+// hash mixes the key.
 func (k *flowKey) hash(s hashSeed) uint32 {
-	ports := uint64(k.lowPort)<<48 | uint64(k.highPort)<<32 | uint64(k.realm)
-	h := fold(k.low.hi^s.a, k.low.lo^s.b)
-	h = fold(h^k.high.hi^s.b, k.high.lo^s.a)
-	h = fold(h^ports, s.a^0x9e3779b97f4a7c15)
+	return s.mix(k.low.hi, k.low.lo, k.high.hi, k.high.lo, uint64(k.lowPort)<<48|uint64(k.highPort)<<32|uint64(k.realm))
+}
+
+// mix mixes the five words of a key by folded multiplication.
+func (s hashSeed) mix(lowHi, lowLo, highHi, highLo, rest uint64) uint32 {
+	h := fold(lowHi^s.a, lowLo^s.b)
+	h = fold(h^highHi^s.b, highLo^s.a)
+	h = fold(h^rest, s.a^mixer)
 	return uint32(h ^ h>>32)
 }
 

@@ -32,7 +32,6 @@ type item struct {
 	packet  *Packet
 	key     flowKey
 	hash    uint32 // of the key
-	wireLen uint32 // the packet's, corrected
 	fromLow bool
 	cut     bool // captured without the segment's end
 }
@@ -41,24 +40,13 @@ type item struct {
 // taken, but for its octets.
 func (it *item) set(p *Packet, seed hashSeed) {
 	it.fromLow = it.key.set(p.Src, p.Dst, p.Tunnel)
-	it.of(p, seed)
-}
-
-// between is set for a packet between the ends e, outside of tunnels, of which
-// Src and Dst do not count.
-func (it *item) between(e *Ends, p *Packet, seed hashSeed) {
-	it.fromLow = it.key.between(e, 0)
-	it.of(p, seed)
+	it.hash = it.key.hash(seed)
+	it.of(p)
 }
 
 // of makes the item, whose key is set, that of p.
-func (it *item) of(p *Packet, seed hashSeed) {
-	it.packet = p
-	it.hash = it.key.hash(seed)
-	it.wireLen, it.cut = p.WireLen, p.SegOff+p.SegLen > len(p.Frame)
-	if it.cut { // by the length in the record, or by that in the IP header
-		it.wireLen = max(it.wireLen, uint32(p.SegOff+p.SegLen))
-	}
+func (it *item) of(p *Packet) {
+	it.packet, it.cut = p, p.SegOff+p.SegLen > len(p.Frame)
 }
 
 // at returns when the packet was captured.

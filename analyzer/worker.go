@@ -171,7 +171,7 @@ func (w *worker) readRun(src BatchSource) bool {
 		return false
 	}
 	if w.index == 0 {
-		w.reader.countRun(w.batch.Link, w.batch.when[len(w.batch.when)-n:])
+		w.reader.countRun(w.batch.Link, w.batch.Last(n))
 	}
 	w.seen += n
 	if w.batch.room() == 0 {
@@ -205,17 +205,17 @@ func (w *worker) see(p *Packet) {
 // follow takes the packets of the batch to their connections.
 func (w *worker) follow() {
 	b := w.batch
-	w.tracker.table.warm(b.items)
+	w.tracker.table.warm(b.items[:b.own])
 	own := 0
-	for i, kind := range b.kinds {
+	for i, kind := range b.kinds[:b.n] {
 		switch kind {
-		case ownSegment:
+		case OwnSegment:
 			w.tracker.take(&b.items[own])
 			own++
 		case ownICMP:
 			w.tracker.icmp(&b.items[own])
 			own++
-		case foreignSegment:
+		case ForeignSegment:
 			w.tracker.tick(b.when[i])
 		case foreignICMP:
 			w.tracker.moveTo(b.when[i])

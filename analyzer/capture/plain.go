@@ -5,7 +5,6 @@ import (
 	"net/netip"
 
 	"github.com/tcpstate/tcpstate/analyzer"
-	"github.com/tcpstate/tcpstate/statemachine"
 )
 
 // This file reads the headers of the packets that captures mostly consist of
@@ -81,37 +80,18 @@ func (h *plainHeaders) ends(f []byte, e *analyzer.Ends) {
 // fill decodes p but for Src and Dst. Its frame has the headers h, and nothing of
 // it is decoded yet, or it was filled before.
 func (h *plainHeaders) fill(p *analyzer.Packet) {
-	f := p.Frame
-	b := f[h.tcp:]
 	p.NetOff, p.SegOff, p.SegLen, p.HasTCP = ethernetLen, h.tcp, h.length, true
 	p.Overlap, p.Sums = false, 0
 	s := &p.Segment
-	if ip := f[ethernetLen:]; h.six {
+	if ip := p.Frame[ethernetLen:]; h.six {
 		p.IPVersion = 6
 		s.IPID, s.HasIPID, s.TTL = 0, false, ip[7]
 	} else {
 		p.IPVersion = 4
 		s.IPID, s.HasIPID, s.TTL = be16(ip[4:]), true, ip[8]
 	}
-	n := int(b[12]>>4) * 4
-	s.Seq, s.Ack = statemachine.Seq(be32(b[4:])), statemachine.Seq(be32(b[8:]))
-	s.Flags = statemachine.Flags(be16(b[12:]) & 0x0fff)
-	s.Window, s.Urgent, s.Sum = be16(b[14:]), be16(b[18:]), 0
-	s.Len = statemachine.Size(h.length - n)
-	s.Options = statemachine.Options{}
-	switch {
-	case n == tcpLen:
-	case n == tcpLen+12 && len(b) >= n && be32(b[tcpLen:]) == justTimestamps:
-		s.Options.Set, s.Options.TSVal, s.Options.TSEcr = statemachine.OptTimestamp, be32(b[tcpLen+4:]), be32(b[tcpLen+8:])
-	default:
-		options(&s.Options, b[tcpLen:min(n, len(b))], n-tcpLen)
-	}
-	payloadSum(p, b[:min(len(b), h.length)], n)
+	fillSegment(p, (*tcpHeader)(p.Frame[h.tcp:]))
 }
-
-// justTimestamps begins the options of nearly all segments that have timestamps:
-// two no-operations, timestamps, ten octets (RFC 7323 appendix A).
-const justTimestamps = kindNop<<24 | kindNop<<16 | kindTimestamp<<8 | 10
 
 // plain decodes p, of which nothing is decoded yet, and reports whether it
 // could.
