@@ -52,7 +52,13 @@ const (
 // NewBatch returns an empty batch.
 func NewBatch() *Batch { return newBatch(hashSeed{}) }
 
-func newBatch(seed hashSeed) *Batch { return &Batch{seed: seed} }
+func newBatch(seed hashSeed) *Batch {
+	b := &Batch{seed: seed}
+	for i := range b.items {
+		b.items[i].packet = &b.packets[i]
+	}
+	return b
+}
 
 // SlotForNext returns the slot for a packet that Next reads.
 func (b *Batch) SlotForNext() *Packet {
@@ -84,7 +90,7 @@ func (b *Batch) Own(e *Ends) {
 	it := &b.items[b.own]
 	it.fromLow = it.key.between(e, 0)
 	it.hash = it.key.hash(b.seed)
-	it.of(&b.packets[b.own])
+	it.look()
 	b.own++
 }
 
@@ -93,7 +99,7 @@ func (b *Batch) Own(e *Ends) {
 func (b *Batch) OwnIPv4(src, dst, ports uint32) {
 	it := &b.items[b.own]
 	it.fromLow, it.hash = it.key.betweenIPv4(src, dst, ports, b.seed)
-	it.of(&b.packets[b.own])
+	it.look()
 	b.own++
 }
 
@@ -107,7 +113,7 @@ func (b *Batch) add(p *Packet) {
 	if p.Foreign {
 		kind += ForeignSegment
 	} else {
-		b.items[b.own].set(p, b.seed)
+		b.items[b.own].set(b.seed)
 		b.own++
 	}
 	b.note(p.at(), kind)

@@ -34,9 +34,8 @@ func (t *tracker) file(i uint32, f *flow) {
 
 // expire ends the connections whose time has come.
 func (t *tracker) expire() {
-	l := &t.table.lists[timedList]
-	for i := l.head; i != 0 && t.table.flows.at(i).due <= t.now.Time; i = l.head {
-		t.expireTimed(i)
+	for l := &t.table.lists[timedList]; l.head != 0 && t.table.due <= t.now.Time; {
+		t.expireTimed(l.head)
 	}
 	if t.opt.Idle > 0 {
 		t.expireIdle(t.now.Time - statemachine.Time(t.opt.Idle))

@@ -50,36 +50,46 @@ func isProbe(s *statemachine.Segment) bool {
 	return isNull(s) || isXmas(s) || isBareFIN(s) || s.Flags.Has(statemachine.SYN|statemachine.FIN)
 }
 
-// isUsual reports the segments that no entry of shapes is about, in one test:
-// ACK set, neither SYN nor RST, options whole.
+// isUsual reports the segments that no entry of shapes is about, in few tests: ACK
+// set, neither SYN nor RST, or a SYN alone or with ACK, without data; options whole.
 func isUsual(s *statemachine.Segment) bool {
 	const m = statemachine.ACK | statemachine.SYN | statemachine.RST
-	return s.Flags&m == statemachine.ACK && s.Options.Set&statemachine.OptBad == 0
+	const opening = statemachine.SYN | statemachine.FIN | statemachine.RST
+	return (s.Flags&m == statemachine.ACK || s.Flags&opening == statemachine.SYN && s.Len == 0) && s.Options.Set&statemachine.OptBad == 0
 }
 
 // judgeShape reports what is strange about the packet itself.
 func (t *tracker) judgeShape(f *flow, it *item, side statemachine.Side) {
-	at, p := it.at(), it.packet
-	if !isUsual(&p.Segment) {
+	seg := &it.packet.Segment
+	if !isUsual(seg) {
 		for i := range shapes {
-			if shapes[i].is(&p.Segment) {
-				t.finding(f, statemachine.Finding{At: at, Side: side, Code: shapes[i].code})
+			if shapes[i].is(seg) {
+				t.finding(f, statemachine.Finding{At: it.at(), Side: side, Code: shapes[i].code})
 			}
 		}
-		if p.Segment.Flags.Has(statemachine.SYN) {
-			t.judgeScale(f, &p.Segment, at, side)
-		}
 	}
+	if seg.Flags.Has(statemachine.SYN) {
+		t.judgeScale(f, seg, it.at(), side)
+	}
+	if it.odd {
+		t.judgePacket(f, it, side)
+	}
+}
+
+// judgePacket is the part of judgeShape that is about the packet and not the
+// segment.
+func (t *tracker) judgePacket(f *flow, it *item, side statemachine.Side) {
+	p := it.packet
 	if p.Sums&SumChecked != 0 {
 		t.sum(f, it, side)
 	}
 	if p.Overlap {
-		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.FragmentOverlap})
+		t.finding(f, statemachine.Finding{At: it.at(), Side: side, Code: statemachine.FragmentOverlap})
 	}
-	if it.cut && f.facts.is&wasCut == 0 {
+	if f.facts.is&wasCut == 0 && it.isCut() {
 		f.facts.is |= wasCut
 		t.finding(f, statemachine.Finding{
-			At: at, Side: side, Code: statemachine.SnaplenCut,
+			At: it.at(), Side: side, Code: statemachine.SnaplenCut,
 			A: int64(p.CapLen), B: max(int64(p.WireLen), int64(p.SegOff+p.SegLen)), // by the length in the record, or by that in the IP header
 		})
 	}

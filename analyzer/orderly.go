@@ -26,33 +26,49 @@ func (t *tracker) mayKeep() bool {
 // reports whether that was possible. What the segment means for others is said
 // at once.
 func (t *tracker) keep(i uint32, f *flow, it *item, side statemachine.Side) bool {
+	if f.orderly != 0 {
+		return t.keepNext(i, f, it, side)
+	}
 	at, seg := it.at(), &it.packet.Segment
-	if f.answer == 0 || f.again != 0 || at.Time < f.last.Time || at.Time-f.last.Time >= t.quiet {
+	if f.answer == 0 || f.again != 0 || seg.Flags&statemachine.SYN != 0 || !t.keeps || t.live || !t.isSoon(f, at) {
 		return false
 	}
-	first := f.orderly == 0
-	if first {
-		if seg.Flags&statemachine.SYN != 0 || !t.keeps || t.live {
-			return false
-		}
-		f.orderly = t.orderlies.alloc()
-		syn, synack := t.handshake(f)
-		t.orderlies.at(f.orderly).Begin(&syn.Segment, synack.At, &synack.Segment)
-	}
+	f.orderly = t.orderlies.alloc()
 	o := t.orderlies.at(f.orderly)
+	syn, synack := t.handshake(f)
+	o.Begin(&syn.Segment, synack.At, &synack.Segment)
 	if !o.Add(at, side, seg) {
 		return false
 	}
-	if first {
-		t.join(f, at, side, crowdDone, seg)
+	t.join(f, at, side, crowdDone, seg)
+	f.last = at
+	return true
+}
+
+// isSoon reports that a segment comes behind the flow's last, and before a closing
+// connection counts as silent.
+func (t *tracker) isSoon(f *flow, at statemachine.Moment) bool {
+	return at.Time >= f.last.Time && at.Time-f.last.Time < t.quiet
+}
+
+// keepNext is keep for a connection of which a segment behind the SYN-ACK is kept.
+func (t *tracker) keepNext(i uint32, f *flow, it *item, side statemachine.Side) bool {
+	p := it.packet
+	at := p.at()
+	if !t.isSoon(f, at) {
+		return false
+	}
+	o := t.orderlies.at(f.orderly)
+	if !o.Add(at, side, &p.Segment) {
+		return false
 	}
 	f.last = at
 	if o.Closing() {
 		t.table.touch(i, f, timedList, t.now.Time+t.quiet)
 		f.kept &^= byTheBook
-		if o.Closed() { // asked now, while its segments are at hand; a record adds them up again
+		if o.Closed() { // asked now, while its segments are at hand
 			syn, synack := t.handshake(f)
-			if _, ok := o.Life(syn, &synack); ok {
+			if o.ByTheBook(syn, &synack) {
 				f.kept |= byTheBook
 			}
 		}
@@ -93,7 +109,7 @@ func (t *tracker) finishOrderly(f *flow, why endReason) bool {
 		return true
 	}
 	syn, synack := t.handshake(f)
-	l, _ := t.orderlies.at(f.orderly).Life(syn, &synack)
+	l := t.orderlies.at(f.orderly).Life(syn, &synack)
 	r := &t.record
 	t.beginRecord(f, why)
 	r.live(&l, syn, &synack, t.now.Time, statemachine.Time(t.opt.Machine.TimeWait))

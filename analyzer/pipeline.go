@@ -263,8 +263,7 @@ func runOnePass(ctx context.Context, opt *Options, open func() (Source, error), 
 			f, side := t.observe(p)
 			o = Observation{Conn: f.id, Side: side, Reading: t.reading, Notes: buffer.flush()}
 		case p.ICMP.Quotes:
-			t.item.set(p, t.table.seed)
-			t.icmp(&t.item)
+			t.icmp(t.itemOf(p))
 			o.Notes = buffer.flush()
 		default:
 			if e, ok := strayOf(p); ok {

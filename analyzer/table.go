@@ -1,6 +1,10 @@
 package analyzer
 
-import "github.com/tcpstate/tcpstate/statemachine"
+import (
+	"math"
+
+	"github.com/tcpstate/tcpstate/statemachine"
+)
 
 // slot is one place of the hash table: the flow's index, 0 for an empty place,
 // and its whole hash, so that most misses and all growth need no flow.
@@ -17,12 +21,16 @@ type table struct {
 	live  int
 	flows slab[flow]
 	lists [numLists]idleList
+	due   statemachine.Time // of the first flow of timedList, neverDue when there is none
 
 	warmed uint16 // see warm
 }
 
+// neverDue is later than all times.
+const neverDue = statemachine.Time(math.MaxInt64)
+
 func newTable() *table {
-	return &table{seed: newHashSeed(), slots: make([]slot, minSlots)}
+	return &table{seed: newHashSeed(), slots: make([]slot, minSlots), due: neverDue}
 }
 
 // find returns the index of the key's flow, 0 when there is none.
@@ -42,28 +50,42 @@ func (t *table) find(k *flowKey, hash uint32) uint32 {
 // fewFlows is how many flows stay in a processor's nearest cache anyway.
 const fewFlows = 200
 
-// warm reads the places of the table, and the flows in them, that items will
-// ask for. Each alone would wait for its own, which with many connections lie in
-// main memory; loads that do not depend on each other go on side by side.
+// warm looks up the flows of items, for seek, and reads the beginning of each. Each
+// alone would wait for its own, which with many connections lie in main memory;
+// loads that do not depend on each other go on side by side.
 func (t *table) warm(items []item) {
+	mask := uint32(len(t.slots) - 1)
+	for i := range items {
+		it := &items[i]
+		k := it.hash & mask
+		for t.slots[k].hash != it.hash && t.slots[k].flow != 0 {
+			k = (k + 1) & mask
+		}
+		it.hint = t.slots[k].flow
+	}
 	if t.live < fewFlows {
 		return
 	}
-	mask := uint32(len(t.slots) - 1)
-	var first [batchPackets]uint32
-	n := 0
+	var sum uint16
 	for i := range items {
-		hash := items[i].hash
-		if s := t.slots[hash&mask]; s.hash == hash {
-			first[n] = s.flow
-			n++
+		if hint := items[i].hint; hint != 0 {
+			sum += t.flows.at(hint).key.lowPort
 		}
 	}
-	var sum uint16
-	for _, flow := range first[:n] {
-		sum += t.flows.at(flow).key.lowPort
-	}
 	t.warmed = sum // somebody must want it, or nothing is read
+}
+
+// seek is find for an item. What the item's hint names may be another flow by now.
+func (t *table) seek(it *item) (i uint32, f *flow) {
+	if it.hint != 0 {
+		if f = t.flows.at(it.hint); f.key.is(&it.key) {
+			return it.hint, f
+		}
+	}
+	if i = t.find(&it.key, it.hash); i == 0 {
+		return 0, nil
+	}
+	return i, t.flows.at(i)
 }
 
 // insert adds a flow for a key that find did not find.
@@ -142,18 +164,20 @@ type idleList struct{ head, tail uint32 }
 // touch moves the flow to the end of the list, with the given due time.
 func (t *table) touch(i uint32, f *flow, id listID, due statemachine.Time) {
 	f.due = due
-	if f.list == id && t.lists[id].tail == i {
-		return
-	}
-	t.unlink(f)
 	l := &t.lists[id]
-	f.list, f.prev, f.next = id, l.tail, 0
-	if l.tail != 0 {
-		t.flows.at(l.tail).next = i
-	} else {
-		l.head = i
+	if f.list != id || l.tail != i {
+		t.unlink(f)
+		f.list, f.prev, f.next = id, l.tail, 0
+		if l.tail != 0 {
+			t.flows.at(l.tail).next = i
+		} else {
+			l.head = i
+		}
+		l.tail = i
 	}
-	l.tail = i
+	if id == timedList && l.head == i {
+		t.due = due
+	}
 }
 
 func (t *table) unlink(f *flow) {
@@ -161,17 +185,25 @@ func (t *table) unlink(f *flow) {
 		return
 	}
 	l := &t.lists[f.list]
-	if f.prev != 0 {
-		t.flows.at(f.prev).next = f.next
-	} else {
-		l.head = f.next
-	}
 	if f.next != 0 {
 		t.flows.at(f.next).prev = f.prev
 	} else {
 		l.tail = f.prev
 	}
+	if f.prev != 0 {
+		t.flows.at(f.prev).next = f.next
+	} else if l.head = f.next; f.list == timedList {
+		t.due = t.dueOf(f.next)
+	}
 	f.list, f.prev, f.next = noList, 0, 0
+}
+
+// dueOf returns when the flow i is due.
+func (t *table) dueOf(i uint32) statemachine.Time {
+	if i == 0 {
+		return neverDue
+	}
+	return t.flows.at(i).due
 }
 
 // longestIdle returns the flow whose last packet is the oldest, 0 when there

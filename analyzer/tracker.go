@@ -32,22 +32,28 @@ type item struct {
 	packet  *Packet
 	key     flowKey
 	hash    uint32 // of the key
+	hint    uint32 // index of the flow that is likely the packet's, 0 for none; see table.warm
 	fromLow bool
-	cut     bool // captured without the segment's end
+	odd     bool // there is more to say of the packet than of its segment (judgePacket)
 }
 
-// set makes the item that of p, which must stay as it is until the item was
-// taken, but for its octets.
-func (it *item) set(p *Packet, seed hashSeed) {
+// set makes the item that of its packet, which must stay as it is until the item
+// was taken, but for its octets.
+func (it *item) set(seed hashSeed) {
+	p := it.packet
 	it.fromLow = it.key.set(p.Src, p.Dst, p.Tunnel)
 	it.hash = it.key.hash(seed)
-	it.of(p)
+	it.look()
 }
 
-// of makes the item, whose key is set, that of p.
-func (it *item) of(p *Packet) {
-	it.packet, it.cut = p, p.SegOff+p.SegLen > len(p.Frame)
+// look sets what the item tells of its packet.
+func (it *item) look() {
+	p := it.packet
+	it.odd = it.isCut() || p.Overlap || p.Sums&SumChecked != 0
 }
+
+// isCut reports that the packet was captured without the segment's end.
+func (it *item) isCut() bool { return it.packet.SegOff+it.packet.SegLen > len(it.packet.Frame) }
 
 // at returns when the packet was captured.
 func (it *item) at() statemachine.Moment { return it.packet.at() }
@@ -108,22 +114,42 @@ func newTracker(opt *Options, notes noteTaker, records recordTaker) *tracker {
 // which is valid until the next call, and which side sent it. What the analysis
 // says of the packet is in t.reading.
 func (t *tracker) observe(p *Packet) (*flow, statemachine.Side) {
-	t.item.set(p, t.table.seed)
-	return t.take(&t.item)
+	return t.take(t.itemOf(p))
+}
+
+// itemOf returns the item of a packet, which is valid until the next call.
+func (t *tracker) itemOf(p *Packet) *item {
+	it := &t.item
+	it.packet, it.hint = p, 0
+	it.set(t.table.seed)
+	return it
 }
 
 // take is observe for an item.
 func (t *tracker) take(it *item) (*flow, statemachine.Side) {
-	at, fromLow, seg := it.at(), it.fromLow, &it.packet.Segment
-	backwards := t.tick(at)
+	backwards := t.tick(it.at())
 	t.own = true
-	i := t.table.find(&it.key, it.hash)
-	if i == 0 {
+	i, f := t.table.seek(it)
+	if f != nil && f.orderly != 0 && !backwards {
+		if side := f.side(it.fromLow); t.keepNext(i, f, it, side) {
+			if it.odd {
+				t.judgePacket(f, it, side)
+			}
+			return f, side
+		}
+	}
+	if f == nil {
 		t.makeRoom()
 		i = t.table.insert(&it.key, it.hash)
+		f = t.table.flows.at(i)
 	}
-	f := t.table.flows.at(i)
-	since, flowed := f.last.Time, false
+	return f, t.takeFor(i, f, it, backwards)
+}
+
+// takeFor is take for an item of the flow i.
+func (t *tracker) takeFor(i uint32, f *flow, it *item, backwards bool) statemachine.Side {
+	at, fromLow, seg := it.at(), it.fromLow, &it.packet.Segment
+	since, flowed, kept := f.last.Time, false, false
 	switch {
 	case f.list == noList:
 		f.id = i
@@ -131,12 +157,7 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 	case f.held == 0 && t.machine.Flow(t.conns.at(f.conn), at, f.side(fromLow), seg):
 		flowed = true
 	case f.answer != 0 && t.keep(i, f, it, f.side(fromLow)):
-		side := f.side(fromLow)
-		if backwards {
-			t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.ClockBackwards})
-		}
-		t.judgeShape(f, it, side)
-		return f, side
+		kept = true
 	default:
 		t.follow(f, at, fromLow, seg)
 	}
@@ -145,6 +166,9 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 		t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.ClockBackwards})
 	}
 	switch {
+	case kept:
+		t.judgeShape(f, it, side)
+		return side
 	case flowed:
 		t.flowed(f, at, side, seg)
 	case f.alone():
@@ -161,7 +185,7 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 	if !flowed || f.list != openList || t.limited {
 		t.file(i, f)
 	}
-	return f, side
+	return side
 }
 
 // missing notes that packets before this one were not captured.
@@ -177,6 +201,10 @@ func (t *tracker) missing(i uint32, f *flow, since statemachine.Time, at statema
 // what was due before. It reports whether the capture's clock ran backwards for
 // the first time.
 func (t *tracker) tick(at statemachine.Moment) (backwards bool) {
+	if at.Time >= t.now.Time && at.Time < t.table.due && t.opt.Idle == 0 {
+		t.now, t.own = at, false // as nearly always, nothing is due
+		return false
+	}
 	backwards = at.Time < t.now.Time && !t.wentBack && t.now.Packet != 0
 	t.wentBack = t.wentBack || backwards
 	t.moveTo(at)

@@ -5,7 +5,8 @@ package statemachine
 // sent, a FIN behind all else. Of such a connection nothing has to be observed
 // before something else comes, or it is over: its segments can be read then
 // (Next), and when it was closed as RFC 9293 §3.6 case 1 has it, what they come
-// to is known by adding them up (Life). The zero value is none; Begin makes one.
+// to is known by adding them up (ByTheBook, Life). The zero value is none; Begin
+// makes one.
 type Orderly struct {
 	nxt   [2]Seq // SND.NXT of each side
 	una   [2]Seq // what its peer has acknowledged of that
@@ -46,6 +47,14 @@ const (
 
 func (g *inOrder) side() Side { return Side(g.bits & orderServer) }
 
+// seqLen is that of a Segment (RFC 9293 §3.4).
+func (g *inOrder) seqLen() Size {
+	if g.flags&FIN != 0 {
+		return g.n + 1
+	}
+	return g.n
+}
+
 // Begin makes o that of a client's SYN without payload and the SYN-ACK that
 // answers it.
 func (o *Orderly) Begin(syn *Segment, at Moment, synack *Segment) {
@@ -58,36 +67,38 @@ func (o *Orderly) Begin(syn *Segment, at Moment, synack *Segment) {
 // Add keeps the next segment, unless it is not the one that comes next or there
 // is no room for it: then it changes nothing and returns false.
 func (o *Orderly) Add(at Moment, side Side, seg *Segment) bool {
-	const flags = FIN | PSH | ACK | ECE | CWR
-	if int(o.n) == len(o.segs) || seg.Flags&^flags != 0 || seg.Flags&ACK == 0 || seg.Options.Set&^OptTimestamp != 0 || seg.Urgent != 0 {
+	const may = FIN | PSH | ECE | CWR
+	side &= 1 // so that places of arrays need no check
+	peer, fin := side^1, seg.Flags&FIN
+	if seg.Flags&^may != ACK || seg.Options.Set&^OptTimestamp != 0 || seg.Urgent != 0 || seg.Len >= maxPlainLen {
 		return false
 	}
-	peer := side.Peer()
 	if seg.Seq != o.nxt[side] || seg.Ack.Sub(o.una[peer]) > o.nxt[peer].Sub(o.una[peer]) {
 		return false
 	}
-	if fin := seg.Flags & FIN; o.n == 0 && (side != Client || seg.Ack != o.nxt[Server] || fin != 0) || o.fins>>side&1 != 0 && (fin != 0 || seg.Len != 0) {
+	if o.fins>>side&1 != 0 && (fin != 0 || seg.Len != 0) || o.n == 0 && (side != Client || seg.Ack != o.nxt[Server] || fin != 0) {
 		return false
 	}
 	packet := at.Packet - o.from.Packet
-	if packet >= 1<<32 || seg.Len >= maxPlainLen {
+	if int(o.n) >= len(o.segs) || packet >= 1<<32 {
 		return false
 	}
 	g := &o.segs[o.n]
 	o.n++
-	g.time, g.packet, g.ack, g.n = at.Time, uint32(packet), seg.Ack, seg.Len
-	g.tsval, g.tsecr = seg.Options.TSVal, seg.Options.TSEcr
-	g.flags, g.window, g.ipid, g.sum, g.ttl = seg.Flags, seg.Window, seg.IPID, seg.Sum, seg.TTL
-	g.bits = inOrderBits(side)
+	bits := inOrderBits(side)
 	if seg.Options.Set != 0 {
-		g.bits |= orderTS
+		bits |= orderTS
 	}
 	if seg.HasIPID {
-		g.bits |= orderIPID
+		bits |= orderIPID
+	}
+	*g = inOrder{
+		time: at.Time, packet: uint32(packet), ack: seg.Ack, n: seg.Len, tsval: seg.Options.TSVal, tsecr: seg.Options.TSEcr,
+		flags: seg.Flags, window: seg.Window, ipid: seg.IPID, sum: seg.Sum, ttl: seg.TTL, bits: bits,
 	}
 	o.una[peer] = seg.Ack
 	o.nxt[side] = seg.End()
-	if seg.Flags&FIN != 0 {
+	if fin != 0 {
 		o.fins |= 1 << side
 	}
 	return true

@@ -1,9 +1,8 @@
 package statemachine
 
-// This file adds up what an orderly connection that was closed comes to. The
-// Machine finds the same steps for it (clean.go, clean_close.go say by which
-// rules), and the Analysis the same numbers; a test has every connection take
-// both ways.
+// This file adds up what an orderly connection comes to that was closed by the
+// book (orderly_book.go). The Machine finds the same steps for it, and the Analysis
+// the same numbers; a test has every connection take both ways.
 
 // Life is what both ends of a connection went through from its SYN to the ACK
 // of its second FIN, nothing amiss.
@@ -28,74 +27,39 @@ type LifeEnd struct {
 	Shift        uint8 // RFC 7323 §2.2
 }
 
-// byBook is one direction of an orderly connection while it is added up: what
-// flow is for the Analysis.
-type byBook struct {
-	nxt, una, right, rttEnd Seq
-	rttAt                   Time
-	pending, synced, wide   bool // wide: right is set
-	stamped                 bool
-	ttl                     uint8
-	ts                      uint32
-	last                    Time // when its last segment was captured
-	id                      uint16
-	counts, resumed         bool // as likeLinux and resumed of an end
-}
-
-// Life adds up o, whose SYN and SYN-ACK are given. ok is false when the
-// connection was not closed by the book, or anything deserves a closer look.
-func (o *Orderly) Life(syn *Held, synack *Held) (l Life, ok bool) {
-	if o.fins != 3 || o.n < 5 || !alikeSYNs(&syn.Segment, &synack.Segment) {
-		return l, false
-	}
-	var flows [2]byBook
+// Life adds up o, which is by the book, and whose SYN and SYN-ACK are given.
+func (o *Orderly) Life(syn *Held, synack *Held) (l Life) {
+	var flows [2]lifeFlow
 	l.begin(&flows, syn, synack)
-	answered := false // by the server's first segment, which brings something new and so proves the third
-	for i := range o.segs[:o.n] {
-		g := &o.segs[i]
-		side := g.side()
-		if g.flags&FIN != 0 {
-			return l, answered && o.closes(i, &flows, &l)
+	l.open(o.segs[0].time, synack.At.Time)
+	segs := o.segs[:o.n]
+	closing := false
+	for i := range segs {
+		g := &segs[i]
+		if !closing && g.flags&FIN != 0 {
+			closing = true
+			l.close(segs[i:])
 		}
-		answered = answered || side == Server
-		if i == 0 {
-			l.open(g.time, synack.At.Time)
-		}
-		if !l.take(g, &flows[side], &flows[side.Peer()]) {
-			return l, false
-		}
+		l.add(g, &flows)
 	}
-	return l, false
+	return l
 }
 
-// alikeSYNs reports SYNs that agree about what may be agreed upon.
-func alikeSYNs(syn, synack *Segment) bool {
-	const odd = OptSACK | OptFastOpen | OptMD5 | OptAO | OptMPTCP | OptUTO | OptOther | OptBad | OptCut | OptPadded
-	const asked = OptWScale | OptSACKPerm | OptTimestamp
-	a, b := syn.Options.Set, synack.Options.Set
-	return (a|b)&odd == 0 && b&^a&asked == 0 && a&OptWScale == b&OptWScale && !connecting(synack) &&
-		syn.Window != 0 && synack.Window != 0 && synack.Ack == syn.End()
+// lifeFlow is one direction of an orderly connection while it is added up: what
+// flow is for the Analysis.
+type lifeFlow struct {
+	nxt, una, rttEnd Seq
+	rttAt            Time
+	pending, synced  bool
 }
 
 // begin takes the first two segments.
-func (l *Life) begin(flows *[2]byBook, syn, synack *Held) {
-	c, s := &flows[Client], &flows[Server]
-	c.nxt, s.nxt = syn.Segment.End(), synack.Segment.End()
-	c.una, s.una = synack.Segment.Ack, synack.Segment.Seq
-	c.ttl, s.ttl = syn.Segment.TTL, synack.Segment.TTL
-	c.ts, s.ts = syn.Segment.Options.TSVal, synack.Segment.Options.TSVal
-	c.last, s.last = syn.At.Time, synack.At.Time
-	c.id, s.id = syn.Segment.IPID, synack.Segment.IPID
-	c.counts, s.counts = linuxSYN(&syn.Segment.Options), linuxSYN(&synack.Segment.Options)
-	stamped := synack.Segment.Options.Has(OptTimestamp)
-	c.stamped, s.stamped = stamped, stamped
-	c.right, c.wide = synack.Segment.Ack.Add(Size(synack.Segment.Window)), true
+func (l *Life) begin(flows *[2]lifeFlow, syn, synack *Held) {
+	flows[Client] = lifeFlow{nxt: syn.Segment.End(), una: synack.Segment.Ack}
+	flows[Server] = lifeFlow{nxt: synack.Segment.End(), una: synack.Segment.Seq}
 	for side, h := range [...]*Held{Client: syn, Server: synack} {
 		e := &l.Ends[side]
-		e.Packets, e.MaxWindow = 1, uint32(h.Segment.Window)
-		if h.Segment.Options.Has(OptWScale) {
-			e.Shift = min(h.Segment.Options.WScale, 14) // RFC 7323 §2.3
-		}
+		e.Packets, e.MaxWindow, e.Shift = 1, uint32(h.Segment.Window), shiftOf(&h.Segment.Options)
 	}
 	if rtt := synack.At.Time - syn.At.Time; rtt > 0 {
 		l.Ends[Server].Half = rtt
@@ -112,37 +76,25 @@ func (l *Life) open(at, synack Time) {
 	}
 }
 
-// take adds a segment that x sent to y, and reports whether it was nothing
-// special.
-func (l *Life) take(g *inOrder, x, y *byBook) bool {
-	me, peer := &l.Ends[g.side()], &l.Ends[g.side().Peer()]
-	end := x.nxt.Add(g.n)
-	if g.window == 0 || g.ttl != x.ttl || (g.bits&orderTS != 0) != x.stamped || x.stamped && int32(g.tsval-x.ts) < 0 {
-		return false
-	}
-	if g.n > 0 && x.wide && x.right.LessEq(end) {
-		return false // it fills the window, or goes beyond
-	}
-	if g.flags&FIN != 0 {
-		end++
-	}
-	if end == x.nxt && g.ack == y.una {
-		return false // an ACK that tells nothing new
-	}
+// close takes the times of the close, which is all that is left.
+func (l *Life) close(rest []inOrder) {
+	fin, answer, own, last := &rest[0], &rest[1], &rest[len(rest)-2], &rest[len(rest)-1]
+	l.First, l.FIN, l.Acked, l.PeerFIN, l.Last = fin.side(), fin.time, answer.time, own.time, last.time
+}
+
+// add adds a segment.
+func (l *Life) add(g *inOrder, flows *[2]lifeFlow) {
+	side := g.side()
+	x, y := &flows[side], &flows[side.Peer()]
+	me, peer := &l.Ends[side], &l.Ends[side.Peer()]
 	me.Packets++
-	x.ts = g.tsval
-	again := x.counts && g.bits&orderIPID != 0 && resumes(g.time-x.last, x.id, g.ipid)
-	x.last, x.id = g.time, g.ipid
-	if end != x.nxt {
-		x.resumed = again
-		me.Bytes += uint64(g.n)
+	me.Bytes += uint64(g.n)
+	if end := x.nxt.Add(g.seqLen()); end != x.nxt {
 		x.nxt = end
 		if !x.pending {
 			x.pending, x.rttEnd, x.rttAt = true, end, g.time
 		}
-		if n := end.Sub(x.una); n > me.MaxInFlight {
-			me.MaxInFlight = n
-		}
+		me.MaxInFlight = max(me.MaxInFlight, end.Sub(x.una))
 	}
 	if g.ack != y.una {
 		y.una = g.ack
@@ -151,27 +103,11 @@ func (l *Life) take(g *inOrder, x, y *byBook) bool {
 			peer.sample(g.time - y.rttAt)
 		}
 	}
-	return l.offer(g, me, x, y)
-}
-
-// offer takes the window of a segment that x sent to y.
-func (l *Life) offer(g *inOrder, me *LifeEnd, x, y *byBook) bool {
 	window := uint32(g.window) << me.Shift
 	if !x.synced {
-		me.MinWindow = window
+		x.synced, me.MinWindow = true, window
 	}
 	me.MinWindow, me.MaxWindow = min(me.MinWindow, window), max(me.MaxWindow, window)
-	switch edge := g.ack.Add(Size(window)); {
-	case !y.wide || y.right.Less(edge):
-		y.right, y.wide = edge, true
-	case edge == y.right:
-	case !x.synced:
-		y.right = edge // that of a SYN is not scaled
-	case edge.Add(1 << me.Shift).Less(y.right):
-		return false // it moved back
-	}
-	x.synced = true
-	return true
 }
 
 // sample takes one round trip for what e sent (RFC 6298 §2).
@@ -179,36 +115,4 @@ func (e *LifeEnd) sample(rtt Time) {
 	x := flow{srtt: e.SRTT, minRTT: e.MinRTT}
 	x.sample(rtt)
 	e.SRTT, e.MinRTT = x.srtt, x.minRTT
-}
-
-// closes adds the close, which begins with segment k: FIN, perhaps the ACK of
-// it, the peer's FIN, the ACK of that, and reports whether it was all and clean
-// (see closesCleanly and closesFreely).
-func (o *Orderly) closes(k int, flows *[2]byBook, l *Life) bool {
-	rest := o.segs[k:o.n]
-	if len(rest) != 3 && len(rest) != 4 {
-		return false
-	}
-	fin, answer, own, last := &rest[0], &rest[1], &rest[len(rest)-2], &rest[len(rest)-1]
-	first, second := fin.side(), fin.side().Peer()
-	x, y := &flows[first], &flows[second]
-	if fin.ack != y.nxt || answer.side() != second || own.side() != second || last.side() != first || own.flags&FIN == 0 {
-		return false
-	}
-	if own != answer && (answer.n != 0 || y.resumed) {
-		return false
-	}
-	finEnd := x.nxt.Add(fin.n + 1)
-	if answer.ack != finEnd || own.ack != finEnd || last.ack != y.nxt.Add(own.n+1) {
-		return false
-	}
-	for i := range rest {
-		s := rest[i].side()
-		if !l.take(&rest[i], &flows[s], &flows[s.Peer()]) {
-			return false
-		}
-	}
-	l.First = first
-	l.FIN, l.Acked, l.PeerFIN, l.Last = fin.time, answer.time, own.time, last.time
-	return true
 }
