@@ -32,6 +32,8 @@ type item struct {
 	packet  *Packet
 	key     flowKey
 	hash    uint32 // of the key
+	frame   []byte // in a batch: the packet's octets, when it is yet to be decoded, else nil
+	wire    uint32 // of such a packet: octets on the wire
 	hint    uint32 // index of the flow that is likely the packet's, 0 for none; see table.warm
 	fromLow bool
 	odd     bool // there is more to say of the packet than of its segment (judgePacket)

@@ -163,20 +163,18 @@ func (w *worker) read(ctx context.Context) error {
 	}
 }
 
-// readRun reads packets that need no look of their own, and reports whether there
-// were any.
+// readRun reads packets that need no look of their own and follows them, and
+// reports whether there were any.
 func (w *worker) readRun(src BatchSource) bool {
 	n := src.NextRun(w.batch, min(w.batch.room(), sayingPackets-w.seen))
 	if n == 0 {
 		return false
 	}
 	if w.index == 0 {
-		w.reader.countRun(w.batch.Link, w.batch.Last(n))
+		w.reader.countRun(w.batch.link, w.batch.last(n))
 	}
 	w.seen += n
-	if w.batch.room() == 0 {
-		w.follow()
-	}
+	w.follow()
 	return true
 }
 
@@ -210,10 +208,10 @@ func (w *worker) follow() {
 	for i, kind := range b.kinds[:b.n] {
 		switch kind {
 		case OwnSegment:
-			w.tracker.take(&b.items[own])
+			w.tracker.take(b.item(own, &b.when[i]))
 			own++
 		case ownICMP:
-			w.tracker.icmp(&b.items[own])
+			w.tracker.icmp(b.item(own, &b.when[i]))
 			own++
 		case ForeignSegment:
 			w.tracker.tick(b.when[i])

@@ -9,6 +9,7 @@ type blocks struct {
 	tap        *tap
 	buf        []byte // a block, or joint
 	start, end int    // what is read and not yet taken: buf[start:end]
+	whole      *block // the present block, when buf is all that is left of it; nil for joint
 	ahead      []byte // what follows buf in the present block
 	joint      []byte // parts of several blocks put together
 	off        int64  // place of buf[start] in the stream
@@ -61,8 +62,10 @@ func (b *blocks) skip(n int64) int64 {
 func (b *blocks) fill(n int) {
 	if b.start == b.end && (len(b.ahead) > 0 || b.advance()) && len(b.ahead) >= n {
 		b.buf, b.start, b.end, b.ahead = b.ahead, 0, len(b.ahead), nil
+		b.whole = b.tap.held
 		return
 	}
+	b.whole = nil
 	b.joint = append(b.joint[:0], b.buf[b.start:b.end]...)
 	for len(b.joint) < n && (len(b.ahead) > 0 || b.advance()) {
 		k := min(n-len(b.joint), len(b.ahead))

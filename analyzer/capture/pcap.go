@@ -35,6 +35,7 @@ type pcap struct {
 	lenFirst  bool // the wire length stands before the captured length
 	mayBeSwap bool // either may stand first: the captured one is the smaller
 	usual     bool // the record headers have the form that nearly all files have
+	ahead     ahead
 }
 
 // pcapOrder returns the byte order in which a file starts with one of pcap's

@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"encoding/binary"
+
 	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/statemachine"
 )
@@ -11,113 +13,54 @@ import (
 
 var _ analyzer.BatchSource = (*Source)(nil)
 
-// NextRun puts the next packets into b; see analyzer.BatchSource. It goes over them
-// three times, each time with few things in hand: where their records lie, whose
-// they are, and what those of the reader's own hold.
+// NextRun puts the next packets into b; see analyzer.BatchSource.
 func (s *Source) NextRun(b *analyzer.Batch, most int) (n int) {
 	r := s.usualRecords()
 	if r == nil {
 		return 0
 	}
-	b.Link = r.link
+	b.BeginRun(r.link, s.current.file, fillPlain)
 	when, kinds := b.Room(most)
-	if cap(s.run) < len(when) {
-		s.run = make([]runRecord, len(when))
-	}
-	run := s.run[:len(when)]
-	run = run[:r.walk(run)]
-	for i := range run {
-		o := &run[i]
-		when[i] = statemachine.Moment{Packet: s.packets + uint64(i) + 1, Time: r.time(o.second, o.fraction)}
-		kinds[i] = analyzer.OwnSegment
-	}
-	if d := s.decoder.dealer; d != nil {
-		for i := range run {
-			if !d.Mine(run[i].sum) {
-				kinds[i] = analyzer.ForeignSegment
-			}
-		}
-	}
-	s.fillRun(b, run, when, kinds)
-	b.Took(len(run))
-	s.packets += uint64(len(run))
-	return len(run)
-}
-
-// runRecord is a record of a run.
-type runRecord struct {
-	head             *plainRecord // its beginning
-	frame            []byte
-	sum              analyzer.FlowSum
-	second, fraction uint32 // when it was captured
-}
-
-// walk finds the next records with plain packets, as many as run has room for, and
-// takes them. They stay valid until the next record is read otherwise.
-func (r *pcap) walk(run []runRecord) (n int) {
-	rest := r.buf[r.start:r.end]
-	all := len(rest)
-	for n < len(run) && len(rest) >= leastPlain {
-		head := (*plainRecord)(rest)
-		captured := head.captured()
-		size := pcapRecordHeader + int(captured)
-		if captured > r.bound || size < leastPlain || size > len(rest) {
+	for n < len(when) {
+		found := r.walkOn()
+		if len(found) == 0 {
 			break
 		}
-		o := &run[n]
-		if head.isFour() {
-			o.sum = analyzer.SumIPv4(head.four())
-		} else if !sumOther(rest[pcapRecordHeader:size], &o.sum) {
-			break
-		}
-		o.head, o.frame = head, rest[pcapRecordHeader:size:size]
-		o.second, o.fraction = head.time()
-		rest = rest[size:]
-		n++
+		found = found[:min(len(found), len(when)-n)]
+		s.deal(b, r.whole.octets, found, when[n:], kinds[n:])
+		r.pass(len(found))
+		n += len(found)
 	}
-	r.packets += uint64(n)
-	r.take(all - len(rest))
+	b.Took(n)
 	return n
 }
 
-// sumOther sets sum to that of the flow of a plain packet that is not the usual
-// one, and reports whether it is plain.
-func sumOther(frame []byte, sum *analyzer.FlowSum) bool {
-	h, ok := plainHeadersOf(frame)
-	if ok {
+// deal puts the packets of records of a block into b.
+func (s *Source) deal(b *analyzer.Batch, octets []byte, found []walkedRecord, when []statemachine.Moment, kinds []analyzer.PacketKind) {
+	dealer := s.decoder.dealer
+	number := s.packets
+	for i := range found {
+		o := &found[i]
+		number++
+		when[i].Packet, when[i].Time = number, o.time
+		if dealer != nil && !dealer.Mine(o.sum) {
+			kinds[i] = analyzer.ForeignSegment
+			continue
+		}
+		kinds[i] = analyzer.OwnSegment
+		frame := octets[o.at:o.end:o.end]
+		wire := binary.LittleEndian.Uint32(octets[o.at-4:]) // the last field of the record's header
+		if o.four {
+			src, dst, ports := (*plainFrame)(frame).four()
+			b.OwnIPv4(frame, wire, src, dst, ports)
+			continue
+		}
 		var ends analyzer.Ends
+		h, _ := plainHeadersOf(frame)
 		h.ends(frame, &ends)
-		*sum = ends.Sum()
+		b.Own(frame, wire, &ends)
 	}
-	return ok
-}
-
-// fillRun decodes the packets of a run that the reader itself follows.
-func (s *Source) fillRun(b *analyzer.Batch, run []runRecord, when []statemachine.Moment, kinds []analyzer.PacketKind) {
-	file := s.current.file
-	for i := range run {
-		if kinds[i] != analyzer.OwnSegment {
-			continue
-		}
-		head := run[i].head
-		p, again := b.SlotInRun()
-		if !again { // what fill does not set is as it should be behind another plain one
-			clearDecoded(p)
-			p.Interface, p.Comment, p.Drops = 0, nil, 0
-		}
-		p.Number, p.Time, p.File, p.Link = when[i].Packet, when[i].Time, file, b.Link
-		p.CapLen, p.WireLen, p.Frame = head.captured(), head.wire(), run[i].frame
-		if head.isFour() {
-			head.fill(p)
-			b.OwnIPv4(head.four())
-			continue
-		}
-		var ends analyzer.Ends
-		h, _ := plainHeadersOf(p.Frame)
-		h.fill(p)
-		h.ends(p.Frame, &ends)
-		b.Own(&ends)
-	}
+	s.packets = number
 }
 
 // usualRecords returns the reader of the file that is read, where each of its

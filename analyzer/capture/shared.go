@@ -20,9 +20,9 @@ type shared struct {
 	moved   sync.Cond // a block came or went
 	r       io.Reader
 	taps    int // that have not left
-	blocks  []block
+	blocks  []*block
 	first   int // number of blocks[0] in the stream
-	free    [][]byte
+	free    []*block
 	reading bool
 	err     error // what ended the stream, io.EOF at its end
 	gone    func()
@@ -31,7 +31,8 @@ type shared struct {
 // block is a part of the stream that somebody has not done with yet.
 type block struct {
 	octets []byte
-	taps   int // that need it
+	taps   int    // that need it
+	walked walked // what its octets hold
 }
 
 // newShared returns a stream of r with one tap. gone is called when the last
@@ -84,8 +85,8 @@ func (s *shared) head() []byte {
 // tap is the place of one reader in a shared stream.
 type tap struct {
 	s    *shared
-	at   int  // number of the block that it needs next
-	held bool // it has the block before that
+	at   int    // number of the block that it needs next
+	held *block // the one before that, nil when it does not have it
 }
 
 // next returns the next block, which is valid until the next call, and must not
@@ -97,8 +98,8 @@ func (t *tap) next() ([]byte, error) {
 	t.release()
 	for {
 		if i := t.at - s.first; i < len(s.blocks) {
-			t.at, t.held = t.at+1, true
-			return s.blocks[i].octets, nil
+			t.at, t.held = t.at+1, s.blocks[i]
+			return t.held.octets, nil
 		}
 		if s.err != nil {
 			return nil, s.err
@@ -113,11 +114,11 @@ func (t *tap) next() ([]byte, error) {
 
 // read reads the next block. Others may go on with those that are there.
 func (s *shared) read() {
-	var b []byte
+	var b *block
 	if n := len(s.free); n > 0 {
 		b, s.free = s.free[n-1], s.free[:n-1]
 	} else {
-		b = make([]byte, blockSize)
+		b = &block{octets: make([]byte, blockSize)}
 	}
 	least := 1
 	if s.first+len(s.blocks) == 0 {
@@ -125,11 +126,12 @@ func (s *shared) read() {
 	}
 	s.reading = true
 	s.mu.Unlock()
-	n, err := readAtLeast(s.r, b, least)
+	n, err := readAtLeast(s.r, b.octets, least)
 	s.mu.Lock()
 	s.reading = false
 	if s.err = err; n > 0 {
-		s.blocks = append(s.blocks, block{b[:n], s.taps})
+		b.octets, b.taps = b.octets[:n], s.taps
+		s.blocks = append(s.blocks, b)
 	}
 	s.moved.Broadcast()
 }
@@ -152,8 +154,8 @@ func readAtLeast(r io.Reader, b []byte, n int) (got int, err error) {
 
 // release gives back the block that the tap holds.
 func (t *tap) release() {
-	if t.held {
-		t.held = false
+	if t.held != nil {
+		t.held = nil
 		t.s.drop(t.at - 1)
 	}
 }
@@ -163,7 +165,10 @@ func (s *shared) drop(number int) {
 	s.blocks[number-s.first].taps--
 	n := 0
 	for n < len(s.blocks) && s.blocks[n].taps == 0 {
-		s.free = append(s.free, s.blocks[n].octets[:blockSize])
+		b := s.blocks[n]
+		b.octets = b.octets[:blockSize]
+		b.walked.forget()
+		s.free = append(s.free, b)
 		n++
 	}
 	if n > 0 {

@@ -47,9 +47,8 @@ type Source struct {
 
 	filter  *Filter // nil takes every packet
 	packets uint64
-	run     []runRecord // scratch
-	dropped uint64      // by the files that are done
-	tells   bool        // one of the files so far may tell of drops
+	dropped uint64 // by the files that are done
+	tells   bool   // one of the files so far may tell of drops
 	closed  bool
 	declared
 	errs []*Error
