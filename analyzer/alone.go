@@ -155,6 +155,7 @@ func (t *tracker) wake(f *flow) {
 	if !f.alone() {
 		return
 	}
+	t.unshelve(f)
 	kept := *f
 	f.held, f.answer, f.again, f.orderly, f.kept = 0, 0, 0, 0, 0
 	t.equip(f)
@@ -206,6 +207,9 @@ func (t *tracker) releaseKept(f *flow) {
 	}
 	if f.orderly != 0 {
 		t.orderlies.leave(f.orderly) // Begin sets what counts
+	}
+	if f.shelved != 0 {
+		t.shelf.drop(f.shelved)
 	}
 	for i := f.again; i != 0; {
 		next := t.copies.at(i).next

@@ -93,7 +93,7 @@ const saidOctets = 4 * int(unsafe.Sizeof(statemachine.Step{}))
 // memory returns the octets that live connections take.
 func (t *tracker) memory() int64 {
 	n := t.table.flows.octets() + len(t.table.slots)*int(unsafe.Sizeof(slot{}))
-	n += t.conns.octets() + t.accounts.octets() + t.helds.octets() + t.answers.octets() + t.copies.octets() + t.orderlies.octets() + t.tallies.octets()
+	n += t.conns.octets() + t.accounts.octets() + t.helds.octets() + t.answers.octets() + t.copies.octets() + t.orderlies.octets() + t.shelf.octets() + t.tallies.octets()
 	n += t.troubles.octets() + t.lives.octets() + t.lives.used()*saidOctets
 	return int64(n + t.machine.Memory())
 }

@@ -13,16 +13,17 @@ import (
 // lies in slabs of its own and is named by index, 0 for none.
 type flow struct {
 	key         flowKey
-	prev, next  uint32 // neighbours on the idle list
-	conn        uint32 // statemachine.Conn
-	analysis    uint32 // statemachine.Analysis, with the details beside it
-	held        uint32 // a SYN that may open the next connection, or the one that is all there was so far (alone)
-	answer      uint32 // of a connection that is alone: its SYN-ACK
-	again       uint32 // likewise: the first copy of either
-	orderly     uint32 // likewise: what else there was, by the book (orderly.go)
-	live        uint32 // what one-pass output has said
-	tally       uint32 // findings by code, checksums
-	id          uint32 // the connection's number
+	prev, next  uint32     // neighbours on the idle list
+	conn        uint32     // statemachine.Conn
+	analysis    uint32     // statemachine.Analysis, with the details beside it
+	held        uint32     // a SYN that may open the next connection, or the one that is all there was so far (alone)
+	answer      uint32     // of a connection that is alone: its SYN-ACK
+	again       uint32     // likewise: the first copy of either
+	orderly     uint32     // likewise: what else there was, by the book (orderly.go)
+	live        uint32     // what one-pass output has said
+	tally       uint32     // findings by code, checksums
+	id          uint32     // the connection's number
+	shelved     shelfPlace // in place of orderly, once it is over
 	due         statemachine.Time
 	from        uint64 // packet from which on this connection has the four-tuple; later than first after a held SYN
 	first, last statemachine.Moment

@@ -70,10 +70,37 @@ func (t *tracker) keepNext(i uint32, f *flow, it *item, side statemachine.Side) 
 			syn, synack := t.handshake(f)
 			if o.ByTheBook(syn, &synack) {
 				f.kept |= byTheBook
+				t.shelve(f, o)
 			}
 		}
 	}
 	return true
+}
+
+// shelve puts away the segments of the flow's connection, which is over.
+func (t *tracker) shelve(f *flow, o *statemachine.Orderly) {
+	if f.shelved = t.shelf.put(o.Segments()); f.shelved != 0 {
+		t.orderlies.leave(f.orderly)
+		f.orderly = 0
+	}
+}
+
+// unshelve undoes shelve, where that was done.
+func (t *tracker) unshelve(f *flow) {
+	if f.shelved == 0 {
+		return
+	}
+	f.orderly = t.orderlies.alloc()
+	t.restore(f, t.orderlies.at(f.orderly))
+	t.shelf.drop(f.shelved)
+	f.shelved = 0
+}
+
+// restore makes o that of the flow's connection, which is on the shelf.
+func (t *tracker) restore(f *flow, o *statemachine.Orderly) {
+	syn, synack := t.handshake(f)
+	o.Begin(&syn.Segment, synack.At, &synack.Segment)
+	o.Restore(t.shelf.at(f.shelved))
 }
 
 // handshake returns the SYN that is kept of the flow's connection and the SYN-ACK.
@@ -108,8 +135,14 @@ func (t *tracker) finishOrderly(f *flow, why endReason) bool {
 	if t.records == nil || t.sifting.holdsBack(&t.tallies, f) {
 		return true
 	}
+	o := &t.orderly
+	if f.shelved != 0 {
+		t.restore(f, o)
+	} else {
+		o = t.orderlies.at(f.orderly)
+	}
 	syn, synack := t.handshake(f)
-	l := t.orderlies.at(f.orderly).Life(syn, &synack)
+	l := o.Life(syn, &synack)
 	r := &t.record
 	t.beginRecord(f, why)
 	r.live(&l, syn, &synack, t.now.Time, statemachine.Time(t.opt.Machine.TimeWait))
@@ -120,7 +153,7 @@ func (t *tracker) finishOrderly(f *flow, why endReason) bool {
 // expireOrderly ends a flow whose time has come, when it was kept as its segments
 // and both ends are done.
 func (t *tracker) expireOrderly(i uint32, f *flow) bool {
-	if f.orderly == 0 || t.now.Time-f.last.Time < statemachine.Time(t.opt.Machine.TimeWait) || !t.finishOrderly(f, endOver) {
+	if f.orderly == 0 && f.shelved == 0 || t.now.Time-f.last.Time < statemachine.Time(t.opt.Machine.TimeWait) || !t.finishOrderly(f, endOver) {
 		return false
 	}
 	t.free(f)

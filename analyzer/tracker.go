@@ -73,6 +73,7 @@ type tracker struct {
 	answers   slab[answer]
 	copies    slab[again]
 	orderlies slab[statemachine.Orderly]
+	shelf     shelf // of those that are over
 	lives     slab[statemachine.Live]
 	tallies   tallies
 	troubles  slab[trouble]
@@ -98,6 +99,7 @@ type tracker struct {
 	said      uint32               // what a preview has said, of lives: scratch
 	reading   statemachine.Reading // of the segment fed last
 	item      item                 // scratch
+	orderly   statemachine.Orderly // scratch
 	note      Note                 // scratch
 	record    record               // scratch
 }
@@ -132,6 +134,9 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 	backwards := t.tick(it.at())
 	t.own = true
 	i, f := t.table.seek(it)
+	if f != nil && f.shelved != 0 {
+		t.unshelve(f)
+	}
 	if f != nil && f.orderly != 0 && !backwards {
 		if side := f.side(it.fromLow); t.keepNext(i, f, it, side) {
 			if it.odd {

@@ -14,21 +14,22 @@ type Orderly struct {
 	from  Moment // of the SYN-ACK
 	n     uint8
 	fins  uint8 // of the sides, a bit each
-	segs  [OrderlyMost]inOrder
+	segs  [OrderlyMost]OrderlySegment
 }
 
 // OrderlyMost is how many segments an Orderly keeps: a request and its answer,
 // with the handshake's third segment and the close.
 const OrderlyMost = 12
 
-// inOrder is a segment of an Orderly. Its numbers follow from those before it.
-type inOrder struct {
-	time         Time
+// OrderlySegment is a segment of an Orderly, in half a line of a processor's cache.
+// It means something only there, since its numbers follow from those before it.
+type OrderlySegment struct {
+	timeLow      uint32 // nanoseconds since the SYN-ACK
 	packet       uint32 // counted from the SYN-ACK's
 	ack          Seq
-	n            Size // octets of payload
 	tsval, tsecr uint32
-	flags        Flags
+	timeHigh     uint16
+	n            uint16 // octets of payload
 	window       uint16
 	ipid         uint16
 	sum          uint16
@@ -36,23 +37,35 @@ type inOrder struct {
 	bits         inOrderBits
 }
 
-// inOrderBits are facts about such a segment.
+// inOrderBits are the control bits of such a segment, with facts about it in the
+// places of those that it has not.
 type inOrderBits uint8
 
 const (
-	orderServer inOrderBits = 1 << iota // the server sent it
-	orderTS                             // tsval and tsecr count
-	orderIPID                           // ipid counts
+	orderFlags  = inOrderBits(FIN | PSH | ACK | ECE | CWR)
+	orderServer = inOrderBits(SYN) // the server sent it
+	orderTS     = inOrderBits(RST) // tsval and tsecr count
+	orderIPID   = inOrderBits(URG) // ipid counts
 )
 
-func (g *inOrder) side() Side { return Side(g.bits & orderServer) }
+// mostSince bounds the times of segments, in nanoseconds since the SYN-ACK: 78
+// hours.
+const mostSince = 1 << 48
+
+// side returns who sent the segment.
+func (g *OrderlySegment) side() Side { return Side(g.bits/orderServer) & 1 }
+
+func (g *OrderlySegment) isFIN() bool { return g.bits&inOrderBits(FIN) != 0 }
+
+// since returns how long after the SYN-ACK the segment was captured.
+func (g *OrderlySegment) since() Time { return Time(g.timeHigh)<<32 | Time(g.timeLow) }
 
 // seqLen is that of a Segment (RFC 9293 §3.4).
-func (g *inOrder) seqLen() Size {
-	if g.flags&FIN != 0 {
-		return g.n + 1
+func (g *OrderlySegment) seqLen() Size {
+	if g.isFIN() {
+		return Size(g.n) + 1
 	}
-	return g.n
+	return Size(g.n)
 }
 
 // Begin makes o that of a client's SYN without payload and the SYN-ACK that
@@ -79,22 +92,22 @@ func (o *Orderly) Add(at Moment, side Side, seg *Segment) bool {
 	if o.fins>>side&1 != 0 && (fin != 0 || seg.Len != 0) || o.n == 0 && (side != Client || seg.Ack != o.nxt[Server] || fin != 0) {
 		return false
 	}
-	packet := at.Packet - o.from.Packet
-	if int(o.n) >= len(o.segs) || packet >= 1<<32 {
+	packet, since := at.Packet-o.from.Packet, uint64(at.Time-o.from.Time)
+	if int(o.n) >= len(o.segs) || packet >= 1<<32 || since >= mostSince {
 		return false
 	}
 	g := &o.segs[o.n]
 	o.n++
-	bits := inOrderBits(side)
+	bits := inOrderBits(seg.Flags) | inOrderBits(side)*orderServer
 	if seg.Options.Set != 0 {
 		bits |= orderTS
 	}
 	if seg.HasIPID {
 		bits |= orderIPID
 	}
-	*g = inOrder{
-		time: at.Time, packet: uint32(packet), ack: seg.Ack, n: seg.Len, tsval: seg.Options.TSVal, tsecr: seg.Options.TSEcr,
-		flags: seg.Flags, window: seg.Window, ipid: seg.IPID, sum: seg.Sum, ttl: seg.TTL, bits: bits,
+	*g = OrderlySegment{
+		timeLow: uint32(since), timeHigh: uint16(since >> 32), packet: uint32(packet), ack: seg.Ack, n: uint16(seg.Len),
+		tsval: seg.Options.TSVal, tsecr: seg.Options.TSEcr, window: seg.Window, ipid: seg.IPID, sum: seg.Sum, ttl: seg.TTL, bits: bits,
 	}
 	o.una[peer] = seg.Ack
 	o.nxt[side] = seg.End()
@@ -102,6 +115,25 @@ func (o *Orderly) Add(at Moment, side Side, seg *Segment) bool {
 		o.fins |= 1 << side
 	}
 	return true
+}
+
+// Segments returns the segments that are kept. They are valid as long as o is, and
+// until the next Begin.
+func (o *Orderly) Segments() []OrderlySegment { return o.segs[:o.n] }
+
+// Restore keeps in o, which was begun as the Orderly that they are of, segments that
+// Segments has given.
+func (o *Orderly) Restore(segs []OrderlySegment) {
+	o.n = uint8(copy(o.segs[:], segs))
+	for i := range o.segs[:o.n] {
+		g := &o.segs[i]
+		side := g.side()
+		o.una[side.Peer()] = g.ack
+		o.nxt[side] = o.nxt[side].Add(g.seqLen())
+		if g.isFIN() {
+			o.fins |= 1 << side
+		}
+	}
 }
 
 // Closed reports that both ends have sent their FIN, and both were acknowledged.
@@ -127,9 +159,9 @@ func (o *Orderly) Next(r *OrderlyReader, h *Held) bool {
 	}
 	g := &o.segs[r.i]
 	r.i++
-	*h = Held{At: Moment{Packet: o.from.Packet + uint64(g.packet), Time: g.time}, Side: g.side()}
+	*h = Held{At: Moment{Packet: o.from.Packet + uint64(g.packet), Time: o.from.Time + g.since()}, Side: g.side()}
 	s := &h.Segment
-	s.Seq, s.Ack, s.Len, s.Flags = r.next[h.Side], g.ack, g.n, g.flags
+	s.Seq, s.Ack, s.Len, s.Flags = r.next[h.Side], g.ack, Size(g.n), Flags(g.bits&orderFlags)
 	s.Window, s.IPID, s.HasIPID, s.Sum, s.TTL = g.window, g.ipid, g.bits&orderIPID != 0, g.sum, g.ttl
 	if g.bits&orderTS != 0 {
 		s.Options.Set, s.Options.TSVal, s.Options.TSEcr = OptTimestamp, g.tsval, g.tsecr

@@ -9,7 +9,7 @@ package statemachine
 type bookFlow struct {
 	nxt, una, right Seq
 	ts              uint32
-	last            Time // when its last segment was captured
+	last            Time // when its last segment was captured, since the SYN-ACK
 	id              uint16
 	ttl, shift      uint8
 	synced          bool // a segment behind the SYN came
@@ -25,8 +25,8 @@ func (o *Orderly) ByTheBook(syn *Held, synack *Held) bool {
 		return false
 	}
 	var flows [2]bookFlow
-	flows[Client].begin(syn, synack.Segment.Ack)
-	flows[Server].begin(synack, synack.Segment.Seq)
+	flows[Client].begin(&syn.Segment, synack.Segment.Ack, syn.At.Time-synack.At.Time)
+	flows[Server].begin(&synack.Segment, synack.Segment.Seq, 0)
 	stamped := synack.Segment.Options.Has(OptTimestamp)
 	flows[Client].stamped, flows[Server].stamped = stamped, stamped
 	flows[Client].right, flows[Client].wide = synack.Segment.Ack.Add(Size(synack.Segment.Window)), true
@@ -36,7 +36,7 @@ func (o *Orderly) ByTheBook(syn *Held, synack *Held) bool {
 	for i := range segs {
 		g := &segs[i]
 		side := g.side()
-		if !closing && g.flags&FIN != 0 {
+		if !closing && g.isFIN() {
 			if closing = true; !answered || !isClose(segs[i:], &flows) {
 				return false
 			}
@@ -59,9 +59,8 @@ func alikeSYNs(syn, synack *Segment) bool {
 }
 
 // begin takes the first segment of a direction, of which una is acknowledged.
-func (x *bookFlow) begin(h *Held, una Seq) {
-	seg := &h.Segment
-	x.nxt, x.una, x.last = seg.End(), una, h.At.Time
+func (x *bookFlow) begin(seg *Segment, una Seq, since Time) {
+	x.nxt, x.una, x.last = seg.End(), una, since
 	x.ttl, x.ts, x.id = seg.TTL, seg.Options.TSVal, seg.IPID
 	x.shift, x.counts = shiftOf(&seg.Options), linuxSYN(&seg.Options)
 }
@@ -76,11 +75,11 @@ func shiftOf(o *Options) uint8 {
 
 // goes takes a segment that x sent to y, and reports whether it was nothing
 // special.
-func (x *bookFlow) goes(g *inOrder, y *bookFlow) bool {
+func (x *bookFlow) goes(g *OrderlySegment, y *bookFlow) bool {
 	if g.window == 0 || g.ttl != x.ttl || (g.bits&orderTS != 0) != x.stamped || x.stamped && int32(g.tsval-x.ts) < 0 {
 		return false
 	}
-	if g.n > 0 && x.wide && x.right.LessEq(x.nxt.Add(g.n)) {
+	if g.n > 0 && x.wide && x.right.LessEq(x.nxt.Add(Size(g.n))) {
 		return false // it fills the window, or goes beyond
 	}
 	end := x.nxt.Add(g.seqLen())
@@ -89,15 +88,15 @@ func (x *bookFlow) goes(g *inOrder, y *bookFlow) bool {
 	}
 	if end != x.nxt {
 		x.nxt = end
-		x.resumed = x.counts && g.bits&orderIPID != 0 && resumes(g.time-x.last, x.id, g.ipid)
+		x.resumed = x.counts && g.bits&orderIPID != 0 && resumes(g.since()-x.last, x.id, g.ipid)
 	}
-	x.ts, x.last, x.id = g.tsval, g.time, g.ipid
+	x.ts, x.last, x.id = g.tsval, g.since(), g.ipid
 	y.una = g.ack
 	return x.offers(g, y)
 }
 
 // offers takes the window of a segment that x sent to y.
-func (x *bookFlow) offers(g *inOrder, y *bookFlow) bool {
+func (x *bookFlow) offers(g *OrderlySegment, y *bookFlow) bool {
 	edge := g.ack.Add(Size(g.window) << x.shift)
 	switch {
 	case !y.wide || y.right.Less(edge):
@@ -115,19 +114,19 @@ func (x *bookFlow) offers(g *inOrder, y *bookFlow) bool {
 // isClose reports that rest, which begins with the first FIN behind flows, is a
 // clean close: FIN, perhaps the ACK of it, the peer's FIN, the ACK of that (see
 // closesCleanly and closesFreely).
-func isClose(rest []inOrder, flows *[2]bookFlow) bool {
+func isClose(rest []OrderlySegment, flows *[2]bookFlow) bool {
 	if len(rest) != 3 && len(rest) != 4 {
 		return false
 	}
 	fin, answer, own, last := &rest[0], &rest[1], &rest[len(rest)-2], &rest[len(rest)-1]
 	first, second := fin.side(), fin.side().Peer()
 	x, y := &flows[first], &flows[second]
-	if fin.ack != y.nxt || answer.side() != second || own.side() != second || last.side() != first || own.flags&FIN == 0 {
+	if fin.ack != y.nxt || answer.side() != second || own.side() != second || last.side() != first || !own.isFIN() {
 		return false
 	}
 	if own != answer && (answer.n != 0 || y.resumed) {
 		return false
 	}
-	finEnd := x.nxt.Add(fin.n + 1)
-	return answer.ack == finEnd && own.ack == finEnd && last.ack == y.nxt.Add(own.n+1)
+	finEnd := x.nxt.Add(fin.seqLen())
+	return answer.ack == finEnd && own.ack == finEnd && last.ack == y.nxt.Add(own.seqLen())
 }

@@ -31,14 +31,14 @@ type LifeEnd struct {
 func (o *Orderly) Life(syn *Held, synack *Held) (l Life) {
 	var flows [2]lifeFlow
 	l.begin(&flows, syn, synack)
-	l.open(o.segs[0].time, synack.At.Time)
+	l.open(o.from.Time, o.segs[0].since())
 	segs := o.segs[:o.n]
 	closing := false
 	for i := range segs {
 		g := &segs[i]
-		if !closing && g.flags&FIN != 0 {
+		if !closing && g.isFIN() {
 			closing = true
-			l.close(segs[i:])
+			l.close(o.from.Time, segs[i:])
 		}
 		l.add(g, &flows)
 	}
@@ -49,7 +49,7 @@ func (o *Orderly) Life(syn *Held, synack *Held) (l Life) {
 // flow is for the Analysis.
 type lifeFlow struct {
 	nxt, una, rttEnd Seq
-	rttAt            Time
+	rttAt            Time // since the SYN-ACK
 	pending, synced  bool
 }
 
@@ -67,23 +67,24 @@ func (l *Life) begin(flows *[2]lifeFlow, syn, synack *Held) {
 	}
 }
 
-// open takes the time of the third segment.
-func (l *Life) open(at, synack Time) {
-	l.Opened = at
-	if rtt := at - synack; rtt > 0 {
+// open takes the time of the SYN-ACK, and that of the third segment since.
+func (l *Life) open(synack, rtt Time) {
+	l.Opened = synack + rtt
+	if rtt > 0 {
 		l.Ends[Client].Half = rtt
 		l.Ends[Server].sample(rtt)
 	}
 }
 
 // close takes the times of the close, which is all that is left.
-func (l *Life) close(rest []inOrder) {
+func (l *Life) close(synack Time, rest []OrderlySegment) {
 	fin, answer, own, last := &rest[0], &rest[1], &rest[len(rest)-2], &rest[len(rest)-1]
-	l.First, l.FIN, l.Acked, l.PeerFIN, l.Last = fin.side(), fin.time, answer.time, own.time, last.time
+	l.First, l.FIN, l.Acked = fin.side(), synack+fin.since(), synack+answer.since()
+	l.PeerFIN, l.Last = synack+own.since(), synack+last.since()
 }
 
 // add adds a segment.
-func (l *Life) add(g *inOrder, flows *[2]lifeFlow) {
+func (l *Life) add(g *OrderlySegment, flows *[2]lifeFlow) {
 	side := g.side()
 	x, y := &flows[side], &flows[side.Peer()]
 	me, peer := &l.Ends[side], &l.Ends[side.Peer()]
@@ -92,7 +93,7 @@ func (l *Life) add(g *inOrder, flows *[2]lifeFlow) {
 	if end := x.nxt.Add(g.seqLen()); end != x.nxt {
 		x.nxt = end
 		if !x.pending {
-			x.pending, x.rttEnd, x.rttAt = true, end, g.time
+			x.pending, x.rttEnd, x.rttAt = true, end, g.since()
 		}
 		me.MaxInFlight = max(me.MaxInFlight, end.Sub(x.una))
 	}
@@ -100,7 +101,7 @@ func (l *Life) add(g *inOrder, flows *[2]lifeFlow) {
 		y.una = g.ack
 		if y.pending && y.rttEnd.LessEq(g.ack) {
 			y.pending = false
-			peer.sample(g.time - y.rttAt)
+			peer.sample(g.since() - y.rttAt)
 		}
 	}
 	window := uint32(g.window) << me.Shift
