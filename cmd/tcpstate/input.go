@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"os"
+	"runtime/debug"
 	"slices"
 
 	"github.com/spf13/pflag"
@@ -69,4 +71,20 @@ func (o *inputOptions) limit(run *analyzer.Options, files []string) error {
 		return &usageError{text: "--follow needs a regular file", hint: "a pipe is waited for anyway"}
 	}
 	return nil
+}
+
+// lazyCollector is the percentage of garbage, of what is in use, at which the
+// collector sets in for captures that are read to their end.
+const lazyCollector = 400
+
+// easeCollector makes Go's collector set in later, and returns what undoes that. What
+// a run keeps of its connections has no pointers and leaves no garbage, so there is
+// next to nothing to collect, but each time all that the packages hold is followed.
+// It leaves runs alone whose memory is bounded or that may go on for ever, and GOGC.
+func (o *inputOptions) easeCollector(run *analyzer.Options) (undo func()) {
+	if run.MaxMemory > 0 || run.MaxConnections > 0 || o.follow || os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(lazyCollector)
+	return func() { debug.SetGCPercent(before) }
 }
