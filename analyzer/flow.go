@@ -12,27 +12,32 @@ import (
 // lean, since a flood makes millions of them: what not every connection needs
 // lies in slabs of its own and is named by index, 0 for none.
 type flow struct {
+	// What the segments of connections that are kept ask for stands first, in one
+	// line of a processor's cache.
+
 	key         flowKey
-	prev, next  uint32     // neighbours on the idle list
-	conn        uint32     // statemachine.Conn
-	analysis    uint32     // statemachine.Analysis, with the details beside it
-	held        uint32     // a SYN that may open the next connection, or the one that is all there was so far (alone)
-	answer      uint32     // of a connection that is alone: its SYN-ACK
-	again       uint32     // likewise: the first copy of either
-	orderly     uint32     // likewise: what else there was, by the book (orderly.go)
-	live        uint32     // what one-pass output has said
-	tally       uint32     // findings by code, checksums
-	id          uint32     // the connection's number
-	shelved     shelfPlace // in place of orderly, once it is over
-	due         statemachine.Time
-	from        uint64 // packet from which on this connection has the four-tuple; later than first after a held SYN
-	first, last statemachine.Moment
-	packets     [2]uint64 // by side
-	facts       facts
+	orderly     uint32 // of a connection that is alone: what there was but for its opening, by the book (orderly.go)
 	list        listID
 	kept        keptBits
 	role        RoleReason
 	lowIsClient bool
+	last        statemachine.Moment
+
+	prev, next uint32     // neighbours on the idle list
+	conn       uint32     // statemachine.Conn
+	analysis   uint32     // statemachine.Analysis, with the details beside it
+	held       uint32     // a SYN that may open the next connection, or the one that is all there was so far (alone)
+	answer     uint32     // of a connection that is alone: its SYN-ACK
+	again      uint32     // likewise: the first copy of either
+	shelved    shelfPlace // likewise: in place of orderly, once it is over
+	live       uint32     // what one-pass output has said
+	tally      uint32     // findings by code, checksums
+	due        statemachine.Time
+	from       uint64 // packet from which on this connection has the four-tuple; later than first after a held SYN
+	first      statemachine.Moment
+	packets    [2]uint64 // by side
+	id         uint32    // the connection's number
+	facts      facts
 }
 
 // keptBits are facts of a connection that is alone.

@@ -23,8 +23,12 @@ type table struct {
 	lists [numLists]idleList
 	due   statemachine.Time // of the first flow of timedList, neverDue when there is none
 
-	warmed uint16 // see warm
+	recent [recentSlots]slot // copies of slots that were asked for lately, by hash
+	warmed uint16            // see warm
 }
+
+// recentSlots is few enough for them to stay in a processor's nearest cache.
+const recentSlots = 1 << 10
 
 // neverDue is later than all times.
 const neverDue = statemachine.Time(math.MaxInt64)
@@ -54,14 +58,13 @@ const fewFlows = 200
 // alone would wait for its own, which with many connections lie in main memory;
 // loads that do not depend on each other go on side by side.
 func (t *table) warm(items []item) {
-	mask := uint32(len(t.slots) - 1)
 	for i := range items {
 		it := &items[i]
-		k := it.hash & mask
-		for t.slots[k].hash != it.hash && t.slots[k].flow != 0 {
-			k = (k + 1) & mask
+		r := &t.recent[it.hash%recentSlots]
+		if r.hash != it.hash || r.flow == 0 {
+			*r = slot{it.hash, t.likely(it.hash)}
 		}
-		it.hint = t.slots[k].flow
+		it.hint = r.flow
 	}
 	if t.live < fewFlows {
 		return
@@ -73,6 +76,16 @@ func (t *table) warm(items []item) {
 		}
 	}
 	t.warmed = sum // somebody must want it, or nothing is read
+}
+
+// likely returns the index of the first flow with a hash, 0 when there is none.
+func (t *table) likely(hash uint32) uint32 {
+	mask := uint32(len(t.slots) - 1)
+	i := hash & mask
+	for t.slots[i].hash != hash && t.slots[i].flow != 0 {
+		i = (i + 1) & mask
+	}
+	return t.slots[i].flow
 }
 
 // seek is find for an item. What the item's hint names may be another flow by now.

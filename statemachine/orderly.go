@@ -13,7 +13,8 @@ type Orderly struct {
 	first [2]Seq // behind the SYN and the SYN-ACK
 	from  Moment // of the SYN-ACK
 	n     uint8
-	fins  uint8 // of the sides, a bit each
+	fins  uint8    // of the sides, a bit each
+	_     [22]byte // so that no segment lies in two lines of a processor's cache
 	segs  [OrderlyMost]OrderlySegment
 }
 
