@@ -53,13 +53,12 @@ func (t *tracker) isSoon(f *flow, at statemachine.Moment) bool {
 
 // keepNext is keep for a connection of which a segment behind the SYN-ACK is kept.
 func (t *tracker) keepNext(i uint32, f *flow, it *item, side statemachine.Side) bool {
-	p := it.packet
-	at := p.at()
+	at := it.at()
 	if !t.isSoon(f, at) {
 		return false
 	}
 	o := t.orderlies.at(f.orderly)
-	if !o.Add(at, side, &p.Segment) {
+	if !o.Add(at, side, &it.packet.Segment) {
 		return false
 	}
 	f.last = at

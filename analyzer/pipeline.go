@@ -184,14 +184,13 @@ func (r *reader) count(p *Packet) {
 	c.TCP++
 }
 
-// countRun is count for packets of one link type that all have a segment.
-func (r *reader) countRun(link LinkType, when []statemachine.Moment) {
+// countRun is count for n packets of one link type that all have a segment.
+func (r *reader) countRun(link LinkType, n int, first, last statemachine.Moment) {
 	c := &r.capture
 	if c.Packets == 0 {
-		c.First = when[0]
+		c.First = first
 	}
-	n := uint64(len(when))
-	c.Packets, c.TCP, c.Last = c.Packets+n, c.TCP+n, when[n-1]
+	c.Packets, c.TCP, c.Last = c.Packets+uint64(n), c.TCP+uint64(n), last
 	c.link(link)
 }
 

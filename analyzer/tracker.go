@@ -32,6 +32,7 @@ type item struct {
 	packet  *Packet
 	key     flowKey
 	hash    uint32 // of the key
+	when    statemachine.Moment
 	frame   []byte // in a batch: the packet's octets, when it is yet to be decoded, else nil
 	wire    uint32 // of such a packet: octets on the wire
 	hint    uint32 // index of the flow that is likely the packet's, 0 for none; see table.warm
@@ -58,7 +59,7 @@ func (it *item) look() {
 func (it *item) isCut() bool { return it.packet.SegOff+it.packet.SegLen > len(it.packet.Frame) }
 
 // at returns when the packet was captured.
-func (it *item) at() statemachine.Moment { return it.packet.at() }
+func (it *item) at() statemachine.Moment { return it.when }
 
 // tracker knows all live connections and feeds their segments to the state
 // machine. It owns everything that it touches, so that a run may have several,
@@ -124,7 +125,7 @@ func (t *tracker) observe(p *Packet) (*flow, statemachine.Side) {
 // itemOf returns the item of a packet, which is valid until the next call.
 func (t *tracker) itemOf(p *Packet) *item {
 	it := &t.item
-	it.packet, it.hint = p, 0
+	it.packet, it.when, it.hint = p, p.at(), 0
 	it.set(t.table.seed)
 	return it
 }
@@ -216,6 +217,14 @@ func (t *tracker) tick(at statemachine.Moment) (backwards bool) {
 	t.wentBack = t.wentBack || backwards
 	t.moveTo(at)
 	return backwards
+}
+
+// calm returns when no timer fires, for all that is known now.
+func (t *tracker) calm() calm {
+	if t.opt.Idle > 0 {
+		return calm{}
+	}
+	return calm{from: t.now.Time, before: t.table.due, long: t.quiet}
 }
 
 // moveTo is tick for a packet whose time does not matter otherwise.

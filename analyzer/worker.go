@@ -16,7 +16,7 @@ import (
 
 // sayingPackets is how many packets of the input a saying is about: enough to
 // make the handing over cheap, few enough for what is said to stay in the cache.
-const sayingPackets = 8 * batchPackets
+const sayingPackets = 8 * BatchPackets
 
 // sayingsAhead is how many sayings may be on their way.
 const sayingsAhead = 4
@@ -166,12 +166,14 @@ func (w *worker) read(ctx context.Context) error {
 // readRun reads packets that need no look of their own and follows them, and
 // reports whether there were any.
 func (w *worker) readRun(src BatchSource) bool {
-	n := src.NextRun(w.batch, min(w.batch.room(), sayingPackets-w.seen))
+	b := w.batch
+	b.calm = w.tracker.calm()
+	n := src.NextRun(b, min(b.room(), sayingPackets-w.seen))
 	if n == 0 {
 		return false
 	}
 	if w.index == 0 {
-		w.reader.countRun(w.batch.link, w.batch.last(n))
+		w.reader.countRun(b.link, n, b.first, b.last)
 	}
 	w.seen += n
 	w.follow()
@@ -204,16 +206,24 @@ func (w *worker) see(p *Packet) {
 func (w *worker) follow() {
 	b := w.batch
 	w.tracker.table.warm(b.items[:b.own])
+	if b.skipped {
+		for own := range b.own {
+			w.tracker.take(b.item(own))
+		}
+		w.tracker.tick(b.last)
+		b.Reset()
+		return
+	}
 	own := 0
 	for i, kind := range b.kinds[:b.n] {
 		switch kind {
-		case OwnSegment:
-			w.tracker.take(b.item(own, &b.when[i]))
+		case ownSegment:
+			w.tracker.take(b.item(own))
 			own++
 		case ownICMP:
-			w.tracker.icmp(b.item(own, &b.when[i]))
+			w.tracker.icmp(b.item(own))
 			own++
-		case ForeignSegment:
+		case foreignSegment:
 			w.tracker.tick(b.when[i])
 		case foreignICMP:
 			w.tracker.moveTo(b.when[i])

@@ -19,48 +19,49 @@ func (s *Source) NextRun(b *analyzer.Batch, most int) (n int) {
 	if r == nil {
 		return 0
 	}
-	b.BeginRun(r.link, s.current.file, fillPlain)
-	when, kinds := b.Room(most)
-	for n < len(when) {
-		found := r.walkOn()
-		if len(found) == 0 {
-			break
-		}
-		found = found[:min(len(found), len(when)-n)]
-		s.deal(b, r.whole.octets, found, when[n:], kinds[n:])
-		r.pass(len(found))
-		n += len(found)
+	found, inOrder := r.walkOn()
+	if len(found) == 0 {
+		return 0
 	}
-	b.Took(n)
+	found = found[:min(len(found), most)]
+	n = len(found)
+	first := statemachine.Moment{Packet: s.packets + 1, Time: found[0].time}
+	last := statemachine.Moment{Packet: s.packets + uint64(n), Time: found[n-1].time}
+	b.BeginRun(r.link, s.current.file, fillPlain)
+	s.deal(b, r.whole.octets, found, inOrder && b.Calm(first.Time, last.Time))
+	b.EndRun(first, last)
+	s.packets += uint64(n)
+	r.pass(n)
 	return n
 }
 
-// deal puts the packets of records of a block into b.
-func (s *Source) deal(b *analyzer.Batch, octets []byte, found []walkedRecord, when []statemachine.Moment, kinds []analyzer.PacketKind) {
+// deal puts the packets of records of a block into b. When the run is calm it leaves
+// out those of other readers.
+func (s *Source) deal(b *analyzer.Batch, octets []byte, found []walkedRecord, calm bool) {
 	dealer := s.decoder.dealer
-	number := s.packets
 	for i := range found {
 		o := &found[i]
-		number++
-		when[i].Packet, when[i].Time = number, o.time
-		if dealer != nil && !dealer.Mine(o.sum) {
-			kinds[i] = analyzer.ForeignSegment
+		mine := dealer == nil || dealer.Mine(o.sum)
+		if !mine && calm {
 			continue
 		}
-		kinds[i] = analyzer.OwnSegment
+		at := statemachine.Moment{Packet: s.packets + uint64(i) + 1, Time: o.time}
+		if !mine {
+			b.Foreign(at)
+			continue
+		}
 		frame := octets[o.at:o.end:o.end]
 		wire := binary.LittleEndian.Uint32(octets[o.at-4:]) // the last field of the record's header
 		if o.four {
 			src, dst, ports := (*plainFrame)(frame).four()
-			b.OwnIPv4(frame, wire, src, dst, ports)
+			b.OwnIPv4(at, frame, wire, src, dst, ports)
 			continue
 		}
 		var ends analyzer.Ends
 		h, _ := plainHeadersOf(frame)
 		h.ends(frame, &ends)
-		b.Own(frame, wire, &ends)
+		b.Own(at, frame, wire, &ends)
 	}
-	s.packets = number
 }
 
 // usualRecords returns the reader of the file that is read, where each of its

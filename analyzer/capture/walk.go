@@ -13,7 +13,7 @@ import (
 // walks for all.
 
 // stretch is how many records are walked over at a time.
-const stretch = 256
+const stretch = analyzer.BatchPackets
 
 // walkedRecord is a record with a plain packet.
 type walkedRecord struct {
@@ -33,48 +33,62 @@ type walked struct {
 // walkedPart is what was found from one octet of a block on: records that lie one
 // behind the other.
 type walkedPart struct {
-	from  int
-	found []walkedRecord
+	from    int
+	found   []walkedRecord
+	inOrder bool // of time
 }
 
 // forget makes w that of a block with other octets.
 func (w *walked) forget() { w.parts, w.found = w.parts[:0], w.found[:0] }
 
-// from returns the records from an octet of the block on, at most a stretch; none
+// part returns the records from an octet of the block on, at most a stretch; none
 // when the first one is not plain or not whole.
-func (w *walked) from(from int, octets []byte, r *pcap) []walkedRecord {
+func (w *walked) part(from int, octets []byte, r *pcap) walkedPart {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := len(w.parts) - 1; i >= 0; i-- {
 		if w.parts[i].from == from {
-			return w.parts[i].found
+			return w.parts[i]
 		}
 	}
 	n := len(w.found)
 	w.found = r.walk(w.found, octets, from)
 	found := w.found[n:len(w.found):len(w.found)]
-	w.parts = append(w.parts, walkedPart{from, found})
-	return found
+	p := walkedPart{from, found, inOrder(found)}
+	w.parts = append(w.parts, p)
+	return p
+}
+
+// inOrder reports that the records are in the order of their times.
+func inOrder(found []walkedRecord) bool {
+	for i := 1; i < len(found); i++ {
+		if found[i].time < found[i-1].time {
+			return false
+		}
+	}
+	return true
 }
 
 // ahead is where a reader is among the records that were found.
 type ahead struct {
-	found []walkedRecord
-	block int // number of their block
+	walkedPart
+	block int // number of its block
 }
 
 // walkOn returns the next records with plain packets that lie in the present block,
-// which are the same for all readers of the file, and may be none.
-func (r *pcap) walkOn() []walkedRecord {
+// which are the same for all readers of the file, and may be none, and whether they
+// are in the order of their times.
+func (r *pcap) walkOn() (found []walkedRecord, inOrder bool) {
 	b := r.whole
 	if b == nil {
-		return nil
+		return nil, false
 	}
 	from := len(b.octets) - (r.end - r.start)
-	if a := &r.ahead; len(a.found) == 0 || a.block != r.tap.at || int(a.found[0].at) != from+pcapRecordHeader {
-		a.found, a.block = b.walked.from(from, b.octets, r), r.tap.at
+	a := &r.ahead
+	if len(a.found) == 0 || a.block != r.tap.at || int(a.found[0].at) != from+pcapRecordHeader {
+		*a = ahead{b.walked.part(from, b.octets, r), r.tap.at}
 	}
-	return r.ahead.found
+	return a.found, a.inOrder
 }
 
 // pass takes the first n of the records that walkOn gave.
