@@ -92,7 +92,7 @@ func (b *Batch) Own(at statemachine.Moment, frame []byte, wire uint32, e *Ends) 
 // header as a number.
 func (b *Batch) OwnIPv4(at statemachine.Moment, frame []byte, wire, src, dst, ports uint32) {
 	it := b.ownItem(at, frame, wire)
-	it.fromLow, it.hash = it.key.betweenIPv4(src, dst, ports, b.seed)
+	it.fromLow, it.hash = it.key.betweenIPv4(src, dst, ports, &b.seed)
 }
 
 // ownItem returns the item for a segment of the worker's own.

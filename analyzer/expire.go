@@ -37,7 +37,7 @@ func (t *tracker) expire() {
 	for l := &t.table.lists[timedList]; l.head != 0 && t.table.due <= t.now.Time; {
 		t.expireTimed(l.head)
 	}
-	if t.opt.Idle > 0 {
+	if t.idles {
 		t.expireIdle(t.now.Time - statemachine.Time(t.opt.Idle))
 	}
 }

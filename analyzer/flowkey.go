@@ -65,14 +65,14 @@ func (k *flowKey) between(e *Ends, tunnel uint64) (fromLow bool) {
 // betweenIPv4 is between for IPv4 addresses outside of tunnels; ports are the first
 // four octets of the TCP header as a number. It returns the hash too, made of what
 // is at hand.
-func (k *flowKey) betweenIPv4(src, dst, ports uint32, s hashSeed) (fromLow bool, hash uint32) {
+func (k *flowKey) betweenIPv4(src, dst, ports uint32, s *hashSeed) (fromLow bool, hash uint32) {
 	low, high := uint64(src)<<16|uint64(ports>>16), uint64(dst)<<16|uint64(ports&0xffff)
 	fromLow = low <= high
 	low, high = min(low, high), max(low, high)
 	lowAddr, highAddr := mapped|low>>16, mapped|high>>16
 	k.low.hi, k.low.lo, k.high.hi, k.high.lo = 0, lowAddr, 0, highAddr
 	k.lowPort, k.highPort, k.realm = uint16(low), uint16(high), 0
-	return fromLow, s.mix(0, lowAddr, 0, highAddr, low<<48|high&0xffff<<32)
+	return fromLow, s.mix(lowAddr, highAddr, low<<48|high&0xffff<<32)
 }
 
 // is reports that k and o are the same, without a call for a few words.
@@ -141,14 +141,16 @@ func newHashSeed() hashSeed {
 
 // hash mixes the key.
 func (k *flowKey) hash(s hashSeed) uint32 {
-	return s.mix(k.low.hi, k.low.lo, k.high.hi, k.high.lo, uint64(k.lowPort)<<48|uint64(k.highPort)<<32|uint64(k.realm))
+	low := k.low.lo
+	if k.low.hi|k.high.hi != 0 { // IPv6
+		low ^= fold(k.low.hi^s.b, k.high.hi^s.a)
+	}
+	return s.mix(low, k.high.lo, uint64(k.lowPort)<<48|uint64(k.highPort)<<32|uint64(k.realm))
 }
 
-// mix mixes the five words of a key by folded multiplication.
-func (s hashSeed) mix(lowHi, lowLo, highHi, highLo, rest uint64) uint32 {
-	h := fold(lowHi^s.a, lowLo^s.b)
-	h = fold(h^highHi^s.b, highLo^s.a)
-	h = fold(h^rest, s.a^mixer)
+// mix mixes the words of an IPv4 key by folded multiplication.
+func (s *hashSeed) mix(low, high, rest uint64) uint32 {
+	h := fold(fold(low^s.a, high^s.b)^rest, s.a^mixer)
 	return uint32(h ^ h>>32)
 }
 

@@ -51,28 +51,20 @@ func (t *table) find(k *flowKey, hash uint32) uint32 {
 	}
 }
 
-// fewFlows is how many flows stay in a processor's nearest cache anyway.
-const fewFlows = 200
-
 // warm looks up the flows of items, for seek, and reads the beginning of each. Each
 // alone would wait for its own, which with many connections lie in main memory;
 // loads that do not depend on each other go on side by side.
 func (t *table) warm(items []item) {
+	var sum uint16
 	for i := range items {
 		it := &items[i]
 		r := &t.recent[it.hash%recentSlots]
 		if r.hash != it.hash || r.flow == 0 {
 			*r = slot{it.hash, t.likely(it.hash)}
 		}
-		it.hint = r.flow
-	}
-	if t.live < fewFlows {
-		return
-	}
-	var sum uint16
-	for i := range items {
-		if hint := items[i].hint; hint != 0 {
-			sum += t.flows.at(hint).key.lowPort
+		if it.hint = r.flow; it.hint != 0 {
+			it.flow = t.flows.at(it.hint)
+			sum += it.flow.key.lowPort
 		}
 	}
 	t.warmed = sum // somebody must want it, or nothing is read
@@ -91,8 +83,8 @@ func (t *table) likely(hash uint32) uint32 {
 // seek is find for an item. What the item's hint names may be another flow by now.
 func (t *table) seek(it *item) (i uint32, f *flow) {
 	if it.hint != 0 {
-		if f = t.flows.at(it.hint); f.key.is(&it.key) {
-			return it.hint, f
+		if it.flow.key.is(&it.key) {
+			return it.hint, it.flow
 		}
 	}
 	if i = t.find(&it.key, it.hash); i == 0 {

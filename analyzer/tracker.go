@@ -36,6 +36,7 @@ type item struct {
 	frame   []byte // in a batch: the packet's octets, when it is yet to be decoded, else nil
 	wire    uint32 // of such a packet: octets on the wire
 	hint    uint32 // index of the flow that is likely the packet's, 0 for none; see table.warm
+	flow    *flow  // that flow
 	fromLow bool
 	odd     bool // there is more to say of the packet than of its segment (judgePacket)
 }
@@ -94,6 +95,7 @@ type tracker struct {
 	losing    losing               // of live captures
 	live      bool                 // the source is one
 	limited   bool                 // connections may be ended early
+	idles     bool                 // by Options.Idle too
 	keeps     bool                 // orderly connections are kept as their segments
 	contested int                  // connections whose four-tuple a held SYN may take over
 	own       bool                 // what is due before the packet was done: it is the packet's own turn
@@ -108,8 +110,8 @@ type tracker struct {
 func newTracker(opt *Options, notes noteTaker, records recordTaker) *tracker {
 	t := &tracker{
 		opt: opt, machine: statemachine.NewMachine(opt.Machine), table: newTable(), notes: notes, records: records,
-		limited: opt.limited(),
-		quiet:   statemachine.Time(min(max(opt.Machine.TimeWait, time.Millisecond), time.Minute)),
+		limited: opt.limited(), idles: opt.Idle > 0,
+		quiet: statemachine.Time(min(max(opt.Machine.TimeWait, time.Millisecond), time.Minute)),
 	}
 	t.keeps = t.mayKeep()
 	return t
@@ -134,6 +136,17 @@ func (t *tracker) itemOf(p *Packet) *item {
 func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 	backwards := t.tick(it.at())
 	t.own = true
+	return t.takeNow(it, backwards)
+}
+
+// takeCalm is take for an item of a calm run.
+func (t *tracker) takeCalm(it *item) {
+	t.now, t.own = it.at(), true
+	t.takeNow(it, false)
+}
+
+// takeNow is take once the clock was moved.
+func (t *tracker) takeNow(it *item, backwards bool) (*flow, statemachine.Side) {
 	i, f := t.table.seek(it)
 	if f != nil && f.shelved != 0 {
 		t.unshelve(f)
@@ -209,7 +222,7 @@ func (t *tracker) missing(i uint32, f *flow, since statemachine.Time, at statema
 // what was due before. It reports whether the capture's clock ran backwards for
 // the first time.
 func (t *tracker) tick(at statemachine.Moment) (backwards bool) {
-	if at.Time >= t.now.Time && at.Time < t.table.due && t.opt.Idle == 0 {
+	if at.Time >= t.now.Time && at.Time < t.table.due && !t.idles {
 		t.now, t.own = at, false // as nearly always, nothing is due
 		return false
 	}
@@ -221,7 +234,7 @@ func (t *tracker) tick(at statemachine.Moment) (backwards bool) {
 
 // calm returns when no timer fires, for all that is known now.
 func (t *tracker) calm() calm {
-	if t.opt.Idle > 0 {
+	if t.idles {
 		return calm{}
 	}
 	return calm{from: t.now.Time, before: t.table.due, long: t.quiet}

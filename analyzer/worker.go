@@ -208,7 +208,7 @@ func (w *worker) follow() {
 	w.tracker.table.warm(b.items[:b.own])
 	if b.skipped {
 		for own := range b.own {
-			w.tracker.take(b.item(own))
+			w.tracker.takeCalm(b.item(own))
 		}
 		w.tracker.tick(b.last)
 		b.Reset()

@@ -90,7 +90,8 @@ func (h *plainHeaders) fill(p *analyzer.Packet) {
 		p.IPVersion = 4
 		s.IPID, s.HasIPID, s.TTL = be16(ip[4:]), true, ip[8]
 	}
-	fillSegment(p, p.Frame[h.tcp:])
+	b := p.Frame[h.tcp:]
+	fillSegment(p, (*tcpHeader)(b), b[tcpLen:])
 }
 
 // plain decodes p, of which nothing is decoded yet, and reports whether it

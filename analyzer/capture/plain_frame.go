@@ -57,15 +57,17 @@ func fillPlain(p *analyzer.Packet) {
 	p.NetOff, p.SegOff, p.SegLen, p.HasTCP = ethernetLen, ethernetLen+ipv4Len, f.length(), true
 	p.IPVersion, p.Overlap, p.Sums = 4, false, 0
 	p.Segment.IPID, p.Segment.HasIPID, p.Segment.TTL = binary.BigEndian.Uint16(f[fourID:]), true, f[fourTTL]
-	fillSegment(p, p.Frame[ethernetLen+ipv4Len:])
+	fillSegment(p, (*tcpHeader)(f[fourTCP:]), p.Frame[leastPlain:])
 }
 
+// tcpHeader is a fixed TCP header (RFC 9293 §3.1).
+type tcpHeader [tcpLen]byte
+
 // fillSegment decodes the segment of a plain packet, of which all but Segment is
-// decoded, and of that what the IP header tells. b is what was captured from the
-// TCP header on.
-func fillSegment(p *analyzer.Packet, b []byte) {
+// decoded, and of that what the IP header tells. rest is what was captured behind
+// the fixed header.
+func fillSegment(p *analyzer.Packet, h *tcpHeader, rest []byte) {
 	be := binary.BigEndian
-	h := (*[tcpLen]byte)(b)
 	s := &p.Segment
 	s.Seq, s.Ack = statemachine.Seq(be.Uint32(h[4:])), statemachine.Seq(be.Uint32(h[8:]))
 	s.Flags = statemachine.Flags(be.Uint16(h[12:]) & 0x0fff)
@@ -74,9 +76,10 @@ func fillSegment(p *analyzer.Packet, b []byte) {
 	n := int(h[12]>>4) * 4
 	s.Len = statemachine.Size(p.SegLen - n)
 	if n > tcpLen {
-		fillOptions(&s.Options, b[tcpLen:], n-tcpLen)
+		fillOptions(&s.Options, rest, n-tcpLen)
 	}
 	if s.Len > 0 {
+		b := p.Frame[p.SegOff:]
 		payloadSum(p, b[:min(len(b), p.SegLen)], n)
 	}
 }

@@ -38,20 +38,28 @@ func (s *Source) NextRun(b *analyzer.Batch, most int) (n int) {
 // deal puts the packets of records of a block into b. When the run is calm it leaves
 // out those of other readers.
 func (s *Source) deal(b *analyzer.Batch, octets []byte, found []walkedRecord, calm bool) {
-	dealer := s.decoder.dealer
-	for i := range found {
+	s.own = s.own[:0]
+	if d := s.decoder.dealer; d == nil {
+		for i := range found {
+			s.own = append(s.own, i)
+		}
+	} else {
+		for i := range found {
+			if d.Mine(found[i].sum) {
+				s.own = append(s.own, i)
+			}
+		}
+	}
+	next := 0
+	for _, i := range s.own {
 		o := &found[i]
-		mine := dealer == nil || dealer.Mine(o.sum)
-		if !mine && calm {
-			continue
+		if !calm {
+			s.foreign(b, found[next:i], next)
+			next = i + 1
 		}
 		at := statemachine.Moment{Packet: s.packets + uint64(i) + 1, Time: o.time}
-		if !mine {
-			b.Foreign(at)
-			continue
-		}
-		frame := octets[o.at:o.end:o.end]
-		wire := binary.LittleEndian.Uint32(octets[o.at-4:]) // the last field of the record's header
+		record := octets[o.at-4 : o.end : o.end] // with the last field of its header
+		wire, frame := binary.LittleEndian.Uint32(record), record[4:]
 		if o.four {
 			src, dst, ports := (*plainFrame)(frame).four()
 			b.OwnIPv4(at, frame, wire, src, dst, ports)
@@ -61,6 +69,16 @@ func (s *Source) deal(b *analyzer.Batch, octets []byte, found []walkedRecord, ca
 		h, _ := plainHeadersOf(frame)
 		h.ends(frame, &ends)
 		b.Own(at, frame, wire, &ends)
+	}
+	if !calm {
+		s.foreign(b, found[next:], next)
+	}
+}
+
+// foreign puts packets that other readers follow into b. before are read already.
+func (s *Source) foreign(b *analyzer.Batch, found []walkedRecord, before int) {
+	for i := range found {
+		b.Foreign(statemachine.Moment{Packet: s.packets + uint64(before+i) + 1, Time: found[i].time})
 	}
 }
 
