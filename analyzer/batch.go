@@ -34,7 +34,7 @@ type BatchSource interface {
 	// what all have in common (BeginRun), the moments of those that other workers
 	// follow (Foreign), unless the run is calm (Calm), and moment and octets of the
 	// worker's own (Own, OwnIPv4). The octets last until the next call of NextRun or
-	// Next. It ends with EndRun.
+	// Next. It ends with EndRun. Next must not be called where NextRun has more.
 	NextRun(b *Batch, most int) (n int)
 }
 

@@ -1,7 +1,6 @@
 package analyzer
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -133,7 +132,7 @@ func (c *collector) join(said ...*saying) {
 	for _, s := range said {
 		c.crowds = append(c.crowds, s.crowd)
 	}
-	c.joined = merge(c.joined[:0], c.crowds, func(a, b *crowdEvent) int { return cmp.Compare(a.at.Packet, b.at.Packet) })
+	c.joined = merge(c.joined[:0], c.crowds, func(e *crowdEvent) rankOf { return rankOf{a: e.at.Packet} })
 	for _, e := range c.joined {
 		c.crowd.take(e)
 	}
@@ -153,12 +152,7 @@ func (c *collector) enumerate() {
 	for _, s := range c.got {
 		c.opens = append(c.opens, s.opens)
 	}
-	c.order = merge(c.order[:0], c.opens, func(a, b *opening) int {
-		if a.when != b.when {
-			return cmp.Compare(a.when, b.when)
-		}
-		return cmp.Compare(a.first, b.first)
-	})
+	c.order = merge(c.order[:0], c.opens, func(o *opening) rankOf { return rankOf{o.when, o.first} })
 	for _, o := range c.order {
 		c.ids++
 		o.id = c.ids

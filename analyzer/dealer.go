@@ -78,18 +78,72 @@ const mixer = 0x9e3779b97f4a7c15
 
 // Mine deals a packet of a flow and reports whether it is the reader's own. It
 // must be asked once for each segment and each ICMP error, in the order of the
-// packets.
+// packets, but for those whose Dealt it adopts.
 func (d *Dealer) Mine(flow FlowSum) bool {
-	of := &d.of[uint64(flow*mixer)>>(64-dealtBits)]
+	of := d.owner(flow)
 	if *of == 0 {
-		least := uint8(0)
-		for i := range d.n {
-			if d.dealt[i] < d.dealt[least] {
-				least = i
-			}
-		}
-		*of = least + 1
+		*of = d.least() + 1
 	}
 	d.dealt[*of-1]++
 	return *of-1 == d.me
 }
+
+// owner returns the place that tells whose a flow is.
+func (d *Dealer) owner(flow FlowSum) *uint8 { return &d.of[uint64(flow*mixer)>>(64-dealtBits)] }
+
+// least returns the reader that was dealt the fewest packets so far.
+func (d *Dealer) least() (least uint8) {
+	for i := range d.n {
+		if d.dealt[i] < d.dealt[least] {
+			least = i
+		}
+	}
+	return least
+}
+
+// Dealt is how some packets were dealt, one behind the other: by one Dealer for all.
+type Dealt struct {
+	packets [maxWorkers]uint64
+	fresh   []freshDeal
+	places  [maxWorkers][]uint8
+}
+
+// freshDeal tells whose a flow is that was nobody's before.
+type freshDeal struct {
+	flow FlowSum
+	of   uint8 // one more than the reader
+}
+
+// Deal deals packets of flows, fewer than 256, and notes in x, for any other dealer of
+// the same packets, what it came to. What x was before is forgotten.
+func (d *Dealer) Deal(x *Dealt, flows []FlowSum) {
+	x.packets, x.fresh = [maxWorkers]uint64{}, x.fresh[:0]
+	for i := range d.n {
+		x.places[i] = x.places[i][:0]
+	}
+	for i, flow := range flows {
+		of := d.owner(flow)
+		if *of == 0 {
+			*of = d.least() + 1
+			x.fresh = append(x.fresh, freshDeal{flow, *of})
+		}
+		reader := *of - 1
+		d.dealt[reader]++
+		x.packets[reader]++
+		x.places[reader] = append(x.places[reader], uint8(i))
+	}
+}
+
+// Adopt deals the packets of x as they were dealt by another dealer.
+func (d *Dealer) Adopt(x *Dealt) {
+	for i := range d.n {
+		d.dealt[i] += x.packets[i]
+	}
+	for i := range x.fresh {
+		*d.owner(x.fresh[i].flow) = x.fresh[i].of
+	}
+}
+
+// Own returns which of the packets of x are the reader's own, counted from 0, in
+// their order.
+func (d *Dealer) Own(x *Dealt) []uint8 { return x.places[d.me] }

@@ -2,7 +2,9 @@ package analyzer
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 )
 
@@ -95,5 +97,39 @@ func TestFlowSum(t *testing.T) {
 	a, b = netip.MustParseAddrPort("[1:2:3:4:5:6:7:8]:80"), netip.MustParseAddrPort("[::9]:1024")
 	if e.SetIPv6(0x1000200030004, 0x5000600070008, 0, 9, 80<<16|1024); e.Sum() != SumOf(a, b) || SumOf(a, b) != SumOf(b, a) {
 		t.Error("IPv6")
+	}
+}
+
+// Packets that one dealer deals for all are dealt as each would deal them itself.
+func TestDealerAdopts(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for n := 2; n <= maxWorkers; n++ {
+		var alone, together []*Dealer
+		for me := range n {
+			alone, together = append(alone, NewDealer(me, n)), append(together, NewDealer(me, n))
+		}
+		var x Dealt
+		for range 50 {
+			flows := make([]FlowSum, r.IntN(255))
+			for i := range flows {
+				flows[i] = FlowSum(r.IntN(3000)) * mixer
+			}
+			first := r.IntN(n)
+			together[first].Deal(&x, flows)
+			for me := range n {
+				if me != first {
+					together[me].Adopt(&x)
+				}
+				var want []uint8
+				for i, flow := range flows {
+					if alone[me].Mine(flow) {
+						want = append(want, uint8(i))
+					}
+				}
+				if got := together[me].Own(&x); !slices.Equal(got, want) {
+					t.Fatalf("reader %d of %d: %v, want %v", me, n, got, want)
+				}
+			}
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 // of order.
 func TestMerge(t *testing.T) {
 	type pair struct{ key, id int }
+	rank := func(p *pair) rankOf { return rankOf{uint64(p.key / 3), uint64(p.key % 3)} }
 	byKey := func(a, b *pair) int { return cmp.Compare(a.key, b.key) }
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
@@ -33,7 +34,7 @@ func TestMerge(t *testing.T) {
 			runs = append(runs, run)
 		}
 		slices.SortStableFunc(want, byKey)
-		if got := merge(nil, runs, byKey); !slices.Equal(got, want) {
+		if got := merge(nil, runs, rank); !slices.Equal(got, want) {
 			t.Fatalf("%v: got %v", runs, got)
 		}
 	}

@@ -2,7 +2,6 @@ package capture
 
 import (
 	"encoding/binary"
-	"math/bits"
 
 	"github.com/tcpstate/tcpstate/analyzer"
 )
@@ -45,18 +44,17 @@ func fold(s uint64) uint64 {
 	return s&0xffff + s>>16
 }
 
-// sumWords adds the 16-bit words of b, whose length is a multiple of four,
+// sumWords adds the 16-bit words of b, a header whose length is a multiple of four,
 // modulo 65535 (RFC 1071 §2). The result is below 2^18.
 func sumWords(b []byte) uint64 {
-	var s, c uint64
+	var s uint64 // of words of 32 bits: no carry is lost
 	for ; len(b) >= 8; b = b[8:] {
-		s, c = bits.Add64(s, binary.BigEndian.Uint64(b), 0)
-		s += c
+		w := binary.BigEndian.Uint64(b)
+		s += w>>32 + w&0xffffffff
 	}
-	t := s>>48 + s>>32&0xffff + s>>16&0xffff + s&0xffff
 	if len(b) >= 4 {
-		w := uint64(binary.BigEndian.Uint32(b))
-		t += w>>16 + w&0xffff
+		s += uint64(binary.BigEndian.Uint32(b))
 	}
-	return t
+	s = s>>32 + s&0xffffffff
+	return s>>16 + s&0xffff
 }

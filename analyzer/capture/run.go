@@ -16,66 +16,71 @@ var _ analyzer.BatchSource = (*Source)(nil)
 // NextRun puts the next packets into b; see analyzer.BatchSource.
 func (s *Source) NextRun(b *analyzer.Batch, most int) (n int) {
 	r := s.usualRecords()
-	if r == nil {
+	if r == nil || !r.walkOn(s.decoder.dealer) {
 		return 0
 	}
-	found, inOrder := r.walkOn()
-	if len(found) == 0 {
-		return 0
-	}
-	found = found[:min(len(found), most)]
+	a := &r.ahead
+	found := a.found[:min(len(a.found), most)]
 	n = len(found)
 	first := statemachine.Moment{Packet: s.packets + 1, Time: found[0].time}
 	last := statemachine.Moment{Packet: s.packets + uint64(n), Time: found[n-1].time}
+	calm := a.inOrder && b.Calm(first.Time, last.Time)
 	b.BeginRun(r.link, s.current.file, fillPlain)
-	s.deal(b, r.whole.octets, found, inOrder && b.Calm(first.Time, last.Time))
+	if s.decoder.dealer == nil {
+		for i := range found {
+			s.own(b, r.whole.octets, &found[i], i)
+		}
+	} else {
+		s.share(b, r, found, calm)
+	}
 	b.EndRun(first, last)
 	s.packets += uint64(n)
 	r.pass(n)
 	return n
 }
 
-// deal puts the packets of records of a block into b. When the run is calm it leaves
-// out those of other readers.
-func (s *Source) deal(b *analyzer.Batch, octets []byte, found []walkedRecord, calm bool) {
-	s.own = s.own[:0]
-	if d := s.decoder.dealer; d == nil {
-		for i := range found {
-			s.own = append(s.own, i)
+// share puts the packets of a run into b that are the reader's own, and unless the
+// run is calm the moments of the others.
+func (s *Source) share(b *analyzer.Batch, r *pcap, found []walkedRecord, calm bool) {
+	a := &r.ahead
+	octets, own := r.whole.octets, a.own
+	next, k := 0, 0
+	for ; k < len(own); k++ {
+		i := int(own[k]) - a.passed
+		if i >= len(found) {
+			break
 		}
-	} else {
-		for i := range found {
-			if d.Mine(found[i].sum) {
-				s.own = append(s.own, i)
-			}
-		}
-	}
-	next := 0
-	for _, i := range s.own {
-		o := &found[i]
 		if !calm {
 			s.foreign(b, found[next:i], next)
 			next = i + 1
 		}
-		at := statemachine.Moment{Packet: s.packets + uint64(i) + 1, Time: o.time}
-		record := octets[o.at-4 : o.end : o.end] // with the last field of its header
-		wire, frame := binary.LittleEndian.Uint32(record), record[4:]
-		if o.four {
-			src, dst, ports := (*plainFrame)(frame).four()
-			b.OwnIPv4(at, frame, wire, src, dst, ports)
-			continue
-		}
-		var ends analyzer.Ends
-		h, _ := plainHeadersOf(frame)
-		h.ends(frame, &ends)
-		b.Own(at, frame, wire, &ends)
+		s.own(b, octets, &found[i], i)
 	}
+	a.own = own[k:]
 	if !calm {
 		s.foreign(b, found[next:], next)
 	}
 }
 
-// foreign puts packets that other readers follow into b. before are read already.
+// own puts the packet of a record into b, which the reader itself follows. before
+// packets of the run came before it.
+func (s *Source) own(b *analyzer.Batch, octets []byte, o *walkedRecord, before int) {
+	at := statemachine.Moment{Packet: s.packets + uint64(before) + 1, Time: o.time}
+	record := octets[o.at-4 : o.end : o.end] // with the last field of its header
+	wire, frame := binary.LittleEndian.Uint32(record), record[4:]
+	if o.four {
+		src, dst, ports := (*plainFrame)(frame).four()
+		b.OwnIPv4(at, frame, wire, src, dst, ports)
+		return
+	}
+	var ends analyzer.Ends
+	h, _ := plainHeadersOf(frame)
+	h.ends(frame, &ends)
+	b.Own(at, frame, wire, &ends)
+}
+
+// foreign puts packets that other readers follow into b. before packets of the run
+// came before them.
 func (s *Source) foreign(b *analyzer.Batch, found []walkedRecord, before int) {
 	for i := range found {
 		b.Foreign(statemachine.Moment{Packet: s.packets + uint64(before+i) + 1, Time: found[i].time})

@@ -113,18 +113,16 @@ func runsOf(t *testing.T, s *Source) (all []analyzer.Packet, inRuns int) {
 	}
 	b := analyzer.NewBatch()
 	for r := rand.New(rand.NewPCG(3, 4)); ; {
-		if r.IntN(20) > 0 { // now and then Next comes where a run might go on
-			if n := s.NextRun(b, 1+r.IntN(most)); n > 0 {
-				inRuns += n
-				b.Each(func(at statemachine.Moment, p *analyzer.Packet) {
-					if p == nil {
-						p = &analyzer.Packet{Number: at.Packet, Time: at.Time, Foreign: true}
-					}
-					keep(p)
-				})
-				b.Reset()
-				continue
-			}
+		if n := s.NextRun(b, 1+r.IntN(most)); n > 0 {
+			inRuns += n
+			b.Each(func(at statemachine.Moment, p *analyzer.Packet) {
+				if p == nil {
+					p = &analyzer.Packet{Number: at.Packet, Time: at.Time, Foreign: true}
+				}
+				keep(p)
+			})
+			b.Reset()
+			continue
 		}
 		p := b.SlotForNext()
 		if s.Next(p) != nil {

@@ -47,7 +47,6 @@ type Source struct {
 
 	filter  *Filter // nil takes every packet
 	packets uint64
-	own     []int  // of a run: scratch
 	dropped uint64 // by the files that are done
 	tells   bool   // one of the files so far may tell of drops
 	closed  bool

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
+	"math"
 	"sync"
 
 	"github.com/tcpstate/tcpstate/analyzer"
@@ -17,7 +18,6 @@ const stretch = analyzer.BatchPackets
 
 // walkedRecord is a record with a plain packet.
 type walkedRecord struct {
-	sum     analyzer.FlowSum
 	time    statemachine.Time
 	at, end uint32 // of the frame in its block
 	four    bool   // IPv4
@@ -26,8 +26,8 @@ type walkedRecord struct {
 // walked is what the readers of a block have found in it.
 type walked struct {
 	mu    sync.Mutex
-	parts []walkedPart
-	found []walkedRecord // of all parts
+	parts []*walkedPart
+	spare []*walkedPart // of blocks before
 }
 
 // walkedPart is what was found from one octet of a block on: records that lie one
@@ -35,80 +35,88 @@ type walked struct {
 type walkedPart struct {
 	from    int
 	found   []walkedRecord
-	inOrder bool // of time
+	sums    []analyzer.FlowSum // of their flows
+	dealt   analyzer.Dealt     // whose they are, when there are several readers
+	inOrder bool               // of time
 }
 
 // forget makes w that of a block with other octets.
-func (w *walked) forget() { w.parts, w.found = w.parts[:0], w.found[:0] }
+func (w *walked) forget() { w.parts, w.spare = w.parts[:0], append(w.spare, w.parts...) }
 
 // part returns the records from an octet of the block on, at most a stretch; none
-// when the first one is not plain or not whole.
-func (w *walked) part(from int, octets []byte, r *pcap) walkedPart {
+// when the first one is not plain or not whole. It deals them by d, which may be nil.
+func (w *walked) part(from int, octets []byte, r *pcap, d *analyzer.Dealer) *walkedPart {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := len(w.parts) - 1; i >= 0; i-- {
-		if w.parts[i].from == from {
-			return w.parts[i]
+		if p := w.parts[i]; p.from == from {
+			if d != nil {
+				d.Adopt(&p.dealt)
+			}
+			return p
 		}
 	}
-	n := len(w.found)
-	w.found = r.walk(w.found, octets, from)
-	found := w.found[n:len(w.found):len(w.found)]
-	p := walkedPart{from, found, inOrder(found)}
+	p := new(walkedPart)
+	if n := len(w.spare); n > 0 {
+		p, w.spare = w.spare[n-1], w.spare[:n-1]
+	}
+	p.from = from
+	r.walk(p, octets)
+	if d != nil {
+		d.Deal(&p.dealt, p.sums)
+	}
 	w.parts = append(w.parts, p)
 	return p
 }
 
-// inOrder reports that the records are in the order of their times.
-func inOrder(found []walkedRecord) bool {
-	for i := 1; i < len(found); i++ {
-		if found[i].time < found[i-1].time {
-			return false
-		}
-	}
-	return true
-}
-
-// ahead is where a reader is among the records that were found.
+// ahead is what a reader has before it of a walkedPart. It says nothing of the part
+// when all of it was taken, since the block may be gone.
 type ahead struct {
-	walkedPart
-	block int // number of its block
+	found   []walkedRecord
+	own     []uint8 // which of the part's records are the reader's own
+	passed  int     // of the part's records
+	inOrder bool
 }
 
-// walkOn returns the next records with plain packets that lie in the present block,
-// which are the same for all readers of the file, and may be none, and whether they
-// are in the order of their times.
-func (r *pcap) walkOn() (found []walkedRecord, inOrder bool) {
-	b := r.whole
+// walkOn turns to the next records with plain packets that lie in the present block,
+// and reports whether there are any. All readers of the file find the same. They are
+// dealt by d then, once for all, and so must be taken.
+func (r *pcap) walkOn(d *analyzer.Dealer) bool {
+	b, a := r.whole, &r.ahead
 	if b == nil {
-		return nil, false
+		return false
 	}
-	from := len(b.octets) - (r.end - r.start)
-	a := &r.ahead
-	if len(a.found) == 0 || a.block != r.tap.at || int(a.found[0].at) != from+pcapRecordHeader {
-		*a = ahead{b.walked.part(from, b.octets, r), r.tap.at}
-	}
-	return a.found, a.inOrder
-}
-
-// pass takes the first n of the records that walkOn gave.
-func (r *pcap) pass(n int) {
-	found := r.ahead.found
-	from := len(r.whole.octets) - (r.end - r.start)
-	r.take(int(found[n-1].end) - from)
-	r.packets += uint64(n)
-	r.ahead.found = found[n:]
-}
-
-// walk appends to found the records with plain packets that lie from an octet of a
-// block on.
-func (r *pcap) walk(found []walkedRecord, octets []byte, from int) []walkedRecord {
-	le := binary.LittleEndian
-	rest := octets[from:]
-	for range stretch {
-		if len(rest) < pcapRecordHeader+leastPlain {
-			break
+	if len(a.found) == 0 {
+		p := b.walked.part(len(b.octets)-(r.end-r.start), b.octets, r, d)
+		*a = ahead{found: p.found, inOrder: p.inOrder}
+		if d != nil {
+			a.own = d.Own(&p.dealt)
 		}
+	}
+	return len(a.found) > 0
+}
+
+// pass takes the next n of the records that walkOn has found.
+func (r *pcap) pass(n int) {
+	a := &r.ahead
+	from := len(r.whole.octets) - (r.end - r.start)
+	r.take(int(a.found[n-1].end) - from)
+	r.packets += uint64(n)
+	a.found, a.passed = a.found[n:], a.passed+n
+}
+
+// walk fills p with the records with plain packets that lie from its octet of a block
+// on.
+func (r *pcap) walk(p *walkedPart, octets []byte) {
+	le := binary.LittleEndian
+	if p.found == nil {
+		p.found, p.sums = make([]walkedRecord, stretch), make([]analyzer.FlowSum, stretch)
+	}
+	found, sums := p.found[:stretch], p.sums[:stretch]
+	rest := octets[p.from:]
+	n, last := 0, statemachine.Time(math.MinInt64)
+	p.inOrder = true
+	for n < stretch && len(rest) >= pcapRecordHeader+leastPlain {
 		head := (*[pcapRecordHeader + leastPlain]byte)(rest)
 		captured := le.Uint32(head[8:])
 		size := pcapRecordHeader + int(captured)
@@ -117,20 +125,22 @@ func (r *pcap) walk(found []walkedRecord, octets []byte, from int) []walkedRecor
 		}
 		f := (*plainFrame)(head[pcapRecordHeader:])
 		four := f.isFour()
-		var sum analyzer.FlowSum
 		if four {
-			sum = analyzer.SumIPv4(f.four())
-		} else if !sumOther(rest[pcapRecordHeader:size], &sum) {
+			sums[n] = analyzer.SumIPv4(f.four())
+		} else if !sumOther(rest[pcapRecordHeader:size], &sums[n]) {
 			break
 		}
-		end := len(octets) - len(rest) + size
-		found = append(found, walkedRecord{
-			sum: sum, time: r.time(le.Uint32(head[0:]), le.Uint32(head[4:])),
-			at: uint32(end) - captured, end: uint32(end), four: four,
-		})
+		at := len(octets) - len(rest) + pcapRecordHeader
+		time := r.time(le.Uint32(head[0:]), le.Uint32(head[4:]))
+		if time < last {
+			p.inOrder = false
+		}
+		last = time
+		found[n] = walkedRecord{time: time, at: uint32(at), end: uint32(at) + captured, four: four}
 		rest = rest[size:]
+		n++
 	}
-	return found
+	p.found, p.sums = found[:n], sums[:n]
 }
 
 // sumOther sets sum to that of the flow of a plain packet that is not the usual
