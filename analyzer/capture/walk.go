@@ -45,8 +45,12 @@ func (w *walked) forget() { w.parts, w.spare = w.parts[:0], append(w.spare, w.pa
 
 // part returns the records from an octet of the block on, at most a stretch; none
 // when the first one is not plain or not whole. It deals them by d, which may be nil.
-func (w *walked) part(from int, octets []byte, r *pcap, d *analyzer.Dealer) *walkedPart {
-	w.mu.Lock()
+// While another reader walks, it does not wait but walks into mine.
+func (w *walked) part(from int, octets []byte, r *pcap, d *analyzer.Dealer, mine *walkedPart) *walkedPart {
+	if !w.mu.TryLock() {
+		mine.walk(from, octets, r, d)
+		return mine
+	}
 	defer w.mu.Unlock()
 	for i := len(w.parts) - 1; i >= 0; i-- {
 		if p := w.parts[i]; p.from == from {
@@ -60,13 +64,18 @@ func (w *walked) part(from int, octets []byte, r *pcap, d *analyzer.Dealer) *wal
 	if n := len(w.spare); n > 0 {
 		p, w.spare = w.spare[n-1], w.spare[:n-1]
 	}
+	p.walk(from, octets, r, d)
+	w.parts = append(w.parts, p)
+	return p
+}
+
+// walk makes p what lies from an octet of a block on, dealt by d.
+func (p *walkedPart) walk(from int, octets []byte, r *pcap, d *analyzer.Dealer) {
 	p.from = from
 	r.walk(p, octets)
 	if d != nil {
 		d.Deal(&p.dealt, p.sums)
 	}
-	w.parts = append(w.parts, p)
-	return p
 }
 
 // ahead is what a reader has before it of a walkedPart. It says nothing of the part
@@ -76,6 +85,7 @@ type ahead struct {
 	own     []uint8 // which of the part's records are the reader's own
 	passed  int     // of the part's records
 	inOrder bool
+	mine    walkedPart // scratch
 }
 
 // walkOn turns to the next records with plain packets that lie in the present block,
@@ -87,8 +97,8 @@ func (r *pcap) walkOn(d *analyzer.Dealer) bool {
 		return false
 	}
 	if len(a.found) == 0 {
-		p := b.walked.part(len(b.octets)-(r.end-r.start), b.octets, r, d)
-		*a = ahead{found: p.found, inOrder: p.inOrder}
+		p := b.walked.part(len(b.octets)-(r.end-r.start), b.octets, r, d, &a.mine)
+		a.found, a.passed, a.inOrder = p.found, 0, p.inOrder
 		if d != nil {
 			a.own = d.Own(&p.dealt)
 		}
