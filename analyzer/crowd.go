@@ -72,10 +72,11 @@ type crowdEvent struct {
 type source struct {
 	began   statemachine.Time
 	resetAt statemachine.Time
-	targets [numCrowd]uint64 // sketch of the targets: 64 bits by hash
 	count   [numCrowd]uint16
-	said    uint16     // findings reported in this window, by kind
-	last    crowdEvent // the SYN sent last, once there are many
+	said    uint16           // findings reported in this window, by kind
+	targets [numCrowd]uint64 // sketch of the targets: 64 bits by hash; that of SYNs in the line of all above
+	last    crowdEvent       // the SYN sent last, once there are many
+	_       [8]byte          // so that each begins with a line of a processor's cache
 }
 
 // port is one port of a host to which connections are opened.

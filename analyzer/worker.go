@@ -130,7 +130,7 @@ func (w *worker) work(ctx context.Context) {
 		return
 	}
 	for w.tracker.endSome(restItems) {
-		if !w.hand(w.rest) {
+		if len(w.now.events) > 0 && !w.hand(w.rest) { // most records may be held back
 			return
 		}
 	}
