@@ -91,7 +91,8 @@ func TestDealer(t *testing.T) {
 func TestFlowSum(t *testing.T) {
 	a, b := netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("10.0.0.2:1024")
 	var e Ends
-	if e.SetIPv4(0x0a000001, 0x0a000002, 80<<16|1024); e.Sum() != SumOf(a, b) || SumOf(a, b) != SumOf(b, a) {
+	if e.SetIPv4(0x0a000001, 0x0a000002, 80<<16|1024); e.Sum() != SumOf(a, b) || SumOf(a, b) != SumOf(b, a) ||
+		SumIPv4(0x0a000001, 0x0a000002, 80<<16|1024) != e.Sum() {
 		t.Error("IPv4")
 	}
 	a, b = netip.MustParseAddrPort("[1:2:3:4:5:6:7:8]:80"), netip.MustParseAddrPort("[::9]:1024")

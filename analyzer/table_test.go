@@ -36,6 +36,22 @@ func TestKeyHasNoDirection(t *testing.T) {
 	}
 }
 
+// A key is the same, and has the same hash, however the ends were read.
+func TestKeyOfHeaders(t *testing.T) {
+	seed := newHashSeed()
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 2000 {
+		src, dst, ports := r.Uint32N(3)<<30|r.Uint32N(2), r.Uint32N(3)<<30|r.Uint32N(2), r.Uint32N(2)<<16|r.Uint32N(2)
+		var e Ends
+		e.SetIPv4(src, dst, ports)
+		var k, o flowKey
+		low := k.between(&e, 0)
+		if other, hash := o.betweenIPv4(src, dst, ports, &seed); o != k || other != low || hash != k.hash(seed) {
+			t.Fatalf("%x %x %x: key %v and %v, from the lower end %v and %v, hash %x and %x", src, dst, ports, o, k, other, low, hash, k.hash(seed))
+		}
+	}
+}
+
 // The table must agree with a map through growth and deletion.
 func TestTableAgainstMap(t *testing.T) {
 	tab := newTable()

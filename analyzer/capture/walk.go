@@ -60,9 +60,11 @@ func (w *walked) part(from int, octets []byte, r *pcap, d *analyzer.Dealer, mine
 			return p
 		}
 	}
-	p := new(walkedPart)
+	var p *walkedPart
 	if n := len(w.spare); n > 0 {
 		p, w.spare = w.spare[n-1], w.spare[:n-1]
+	} else {
+		p = new(walkedPart)
 	}
 	p.walk(from, octets, r, d)
 	w.parts = append(w.parts, p)

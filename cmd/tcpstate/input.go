@@ -75,7 +75,7 @@ func (o *inputOptions) limit(run *analyzer.Options, files []string) error {
 
 // lazyCollector is the percentage of garbage, of what is in use, at which the
 // collector sets in for captures that are read to their end.
-const lazyCollector = 1000
+const lazyCollector = 400
 
 // easeCollector makes Go's collector set in later, and returns what undoes that. What
 // a run keeps of its connections has no pointers and leaves no garbage, so there is
