@@ -100,3 +100,34 @@ func (s *Source) usualRecords() *pcap {
 	s.current = s.open[0]
 	return r
 }
+
+// thin tells where runs are not worth their trouble, because few plain packets lie
+// between others: there Next reads for a while.
+type thin struct {
+	short int // parts in a row that were short
+	pause int // how many packets Next reads yet
+}
+
+const (
+	shortPart    = 16 // packets, fewer than which are a short part
+	shortParts   = 8  // so many of which in a row are followed by a pause
+	pausePackets = 1000
+)
+
+// saw takes how many packets a part has.
+func (t *thin) saw(n int) {
+	if n >= shortPart {
+		t.short = 0
+	} else if t.short++; t.short == shortParts {
+		*t = thin{pause: pausePackets}
+	}
+}
+
+// pauses reports that Next is to read the next packet.
+func (t *thin) pauses() bool {
+	if t.pause == 0 {
+		return false
+	}
+	t.pause--
+	return true
+}

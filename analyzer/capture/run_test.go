@@ -21,7 +21,7 @@ func TestNextRun(t *testing.T) {
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d captures, %v", len(files), err)
 	}
-	files = append(files, mixedCapture(t), betweenRuns(t))
+	files = append(files, mixedCapture(t, 20), mixedCapture(t, 2), betweenRuns(t))
 	inRuns := 0
 	for _, file := range files {
 		for _, n := range []int{1, 2, 3} {
@@ -45,8 +45,8 @@ func TestNextRun(t *testing.T) {
 	}
 }
 
-// mixedCapture makes a capture of plain packets, with damaged ones between.
-func mixedCapture(t *testing.T) string {
+// mixedCapture makes a capture of plain packets, of which one in so many is damaged.
+func mixedCapture(t *testing.T, oneIn int) string {
 	var b bytes.Buffer
 	if err := capgen.Bulk.Write(&b, 5000); err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func mixedCapture(t *testing.T) string {
 	octets := b.Bytes()
 	for at := pcapFileHeader; at < len(octets); {
 		n := int(binary.LittleEndian.Uint32(octets[at+8:]))
-		if r.IntN(20) == 0 {
+		if r.IntN(oneIn) == 0 {
 			octets[at+pcapRecordHeader+r.IntN(min(n, 60))] ^= 1 << r.IntN(8)
 		}
 		at += pcapRecordHeader + n

@@ -23,11 +23,16 @@ type walkedRecord struct {
 	four    bool   // IPv4
 }
 
+// mostRecords is how many records with plain packets a block can hold.
+const mostRecords = blockSize/(pcapRecordHeader+leastPlain) + 1
+
 // walked is what the readers of a block have found in it.
 type walked struct {
 	mu    sync.Mutex
 	parts []*walkedPart
 	spare []*walkedPart // of blocks before
+	room  walkedRoom    // of what the parts have found
+	used  int           // of room
 }
 
 // walkedPart is what was found from one octet of a block on: records that lie one
@@ -35,27 +40,48 @@ type walked struct {
 type walkedPart struct {
 	from    int
 	found   []walkedRecord
-	sums    []analyzer.FlowSum // of their flows
-	dealt   analyzer.Dealt     // whose they are, when there are several readers
-	inOrder bool               // of time
+	dealt   analyzer.Dealt // whose they are, when there are several readers
+	inOrder bool           // of time
+}
+
+// walkedRoom is room for records, and for the sums of their flows.
+type walkedRoom struct {
+	records []walkedRecord
+	sums    []analyzer.FlowSum
+}
+
+func newWalkedRoom(n int) walkedRoom {
+	return walkedRoom{make([]walkedRecord, n), make([]analyzer.FlowSum, n)}
+}
+
+// from returns the room behind the first n records, for a stretch at most.
+func (m walkedRoom) from(n int) walkedRoom {
+	end := min(n+stretch, len(m.records))
+	return walkedRoom{m.records[n:end], m.sums[n:end]}
 }
 
 // forget makes w that of a block with other octets.
-func (w *walked) forget() { w.parts, w.spare = w.parts[:0], append(w.spare, w.parts...) }
+func (w *walked) forget() {
+	w.parts, w.spare, w.used = w.parts[:0], append(w.spare, w.parts...), 0
+}
 
 // part returns the records from an octet of the block on, at most a stretch; none
-// when the first one is not plain or not whole. It deals them by d, which may be nil.
-// While another reader walks, it does not wait but walks into mine.
-func (w *walked) part(from int, octets []byte, r *pcap, d *analyzer.Dealer, mine *walkedPart) *walkedPart {
+// when the first one is not plain or not whole. It deals them by the dealer of a,
+// which may be nil. While another reader walks, it does not wait but walks for itself.
+func (w *walked) part(from int, octets []byte, r *pcap, a *ahead) *walkedPart {
 	if !w.mu.TryLock() {
-		mine.walk(from, octets, r, d)
-		return mine
+		if a.room.records == nil {
+			a.room = newWalkedRoom(stretch)
+		}
+		a.mine.walk(from, octets, r, a.room, a.dealer)
+		return &a.mine
 	}
 	defer w.mu.Unlock()
-	for i := len(w.parts) - 1; i >= 0; i-- {
+	for i := a.next; i < len(w.parts); i++ {
 		if p := w.parts[i]; p.from == from {
-			if d != nil {
-				d.Adopt(&p.dealt)
+			a.next = i + 1
+			if a.dealer != nil {
+				a.dealer.Adopt(&p.dealt)
 			}
 			return p
 		}
@@ -66,17 +92,27 @@ func (w *walked) part(from int, octets []byte, r *pcap, d *analyzer.Dealer, mine
 	} else {
 		p = new(walkedPart)
 	}
-	p.walk(from, octets, r, d)
+	if w.room.records == nil {
+		w.room = newWalkedRoom(mostRecords)
+	}
+	room := w.room.from(w.used)
+	if len(room.records) == 0 { // parts overlap, where one was walked over twice
+		room = newWalkedRoom(stretch)
+	}
+	p.walk(from, octets, r, room, a.dealer)
+	w.used = min(w.used+len(p.found), mostRecords)
 	w.parts = append(w.parts, p)
 	return p
 }
 
-// walk makes p what lies from an octet of a block on, dealt by d.
-func (p *walkedPart) walk(from int, octets []byte, r *pcap, d *analyzer.Dealer) {
-	p.from = from
-	r.walk(p, octets)
+// walk makes p what lies from an octet of a block on, as far as there is room for it,
+// dealt by d.
+func (p *walkedPart) walk(from int, octets []byte, r *pcap, room walkedRoom, d *analyzer.Dealer) {
+	var n int
+	n, p.inOrder = r.walk(room, octets[from:], from)
+	p.from, p.found = from, room.records[:n]
 	if d != nil {
-		d.Deal(&p.dealt, p.sums)
+		d.Deal(&p.dealt, room.sums[:n])
 	}
 }
 
@@ -87,7 +123,13 @@ type ahead struct {
 	own     []uint8 // which of the part's records are the reader's own
 	passed  int     // of the part's records
 	inOrder bool
-	mine    walkedPart // scratch
+	thin    thin
+
+	dealer *analyzer.Dealer // nil for a single reader
+	block  int              // number of the part's block
+	next   int              // from which part of the block on that of the next records may be
+	mine   walkedPart       // scratch
+	room   walkedRoom       // of mine
 }
 
 // walkOn turns to the next records with plain packets that lie in the present block,
@@ -99,8 +141,15 @@ func (r *pcap) walkOn(d *analyzer.Dealer) bool {
 		return false
 	}
 	if len(a.found) == 0 {
-		p := b.walked.part(len(b.octets)-(r.end-r.start), b.octets, r, d, &a.mine)
+		if a.thin.pauses() {
+			return false
+		}
+		if a.dealer = d; a.block != r.tap.at {
+			a.block, a.next = r.tap.at, 0
+		}
+		p := b.walked.part(len(b.octets)-(r.end-r.start), b.octets, r, a)
 		a.found, a.passed, a.inOrder = p.found, 0, p.inOrder
+		a.thin.saw(len(p.found))
 		if d != nil {
 			a.own = d.Own(&p.dealt)
 		}
@@ -117,18 +166,15 @@ func (r *pcap) pass(n int) {
 	a.found, a.passed = a.found[n:], a.passed+n
 }
 
-// walk fills p with the records with plain packets that lie from its octet of a block
-// on.
-func (r *pcap) walk(p *walkedPart, octets []byte) {
+// walk fills room with the records with plain packets that octets begin with, which lie
+// in a block from an octet on. It returns how many they are, and whether they are in
+// the order of their times.
+func (r *pcap) walk(room walkedRoom, octets []byte, from int) (n int, inOrder bool) {
 	le := binary.LittleEndian
-	if p.found == nil {
-		p.found, p.sums = make([]walkedRecord, stretch), make([]analyzer.FlowSum, stretch)
-	}
-	found, sums := p.found[:stretch], p.sums[:stretch]
-	rest := octets[p.from:]
-	n, last := 0, statemachine.Time(math.MinInt64)
-	p.inOrder = true
-	for n < stretch && len(rest) >= pcapRecordHeader+leastPlain {
+	found, sums := room.records, room.sums[:len(room.records)]
+	rest, last := octets, statemachine.Time(math.MinInt64)
+	inOrder = true
+	for n < len(found) && len(rest) >= pcapRecordHeader+leastPlain {
 		head := (*[pcapRecordHeader + leastPlain]byte)(rest)
 		captured := le.Uint32(head[8:])
 		size := pcapRecordHeader + int(captured)
@@ -142,17 +188,17 @@ func (r *pcap) walk(p *walkedPart, octets []byte) {
 		} else if !sumOther(rest[pcapRecordHeader:size], &sums[n]) {
 			break
 		}
-		at := len(octets) - len(rest) + pcapRecordHeader
+		at := from + len(octets) - len(rest) + pcapRecordHeader
 		time := r.time(le.Uint32(head[0:]), le.Uint32(head[4:]))
 		if time < last {
-			p.inOrder = false
+			inOrder = false
 		}
 		last = time
 		found[n] = walkedRecord{time: time, at: uint32(at), end: uint32(at) + captured, four: four}
 		rest = rest[size:]
 		n++
 	}
-	p.found, p.sums = found[:n], sums[:n]
+	return n, inOrder
 }
 
 // sumOther sets sum to that of the flow of a plain packet that is not the usual
