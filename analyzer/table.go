@@ -80,7 +80,8 @@ func (t *table) likely(hash uint32) uint32 {
 	return t.slots[i].flow
 }
 
-// seek is find for an item. What the item's hint names may be another flow by now.
+// seek is find for an item. What the item's hint names may be another flow by now, or
+// a released one, which is zero: no key of a packet is (see realmOf and mapped).
 func (t *table) seek(it *item) (i uint32, f *flow) {
 	if it.hint != 0 {
 		if it.flow.key.is(&it.key) {
