@@ -84,6 +84,7 @@ func (t *tracker) noteReset(f *flow, d *details, at statemachine.Moment, side st
 	}
 	if ttl := d.ttl[side]; ttl != 0 && ttl != seg.TTL {
 		v.Reason, v.By, v.TTL, v.HostTTL = ReasonInjected, d.last[side], seg.TTL, ttl
+		t.conns.at(f.conn).Strange()
 	}
 }
 

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -180,5 +181,48 @@ func TestHeldCopiesCount(t *testing.T) {
 	}
 	if out.conns[0].Ends[cl].Packets != 4 {
 		t.Errorf("the old connection has %d packets of the client, want 4", out.conns[0].Ends[cl].Packets)
+	}
+}
+
+// A RST that another host has probably sent shows nothing for sure of the host
+// whose address it bears; that is said of this RST alone, and not of one behind it.
+func TestStrangeRST(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		play func(k *talk)
+		want string
+	}{
+		{"its own", func(k *talk) { k.send(sv, "R.", 0) }, "6 witnessed "},
+		{"another's", func(k *talk) {
+			k.send(sv, "R.", 0)
+			k.packets[len(k.packets)-1].Segment.TTL = 251
+		}, "6 presumed unless somebody else sent the RST"},
+		{"another's twice, then its own", func(k *talk) {
+			for _, ttl := range []uint8{251, 251, 64} { // the second is the same frame again
+				k.raw(sv, "R.", k.next[sv]+2000, k.next[cl], 0)
+				s := &k.packets[len(k.packets)-1].Segment
+				s.TTL, s.IPID = ttl, 77
+			}
+			s := &k.packets[len(k.packets)-1].Segment
+			s.Seq, s.IPID = sm.Seq(k.next[sv]), 9
+		}, "8 witnessed "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var s script
+			k := s.talk("10.0.0.1:40000", "10.0.0.2:80")
+			k.handshake()
+			k.data()
+			k.packets = k.packets[:len(k.packets)-1]
+			c.play(k)
+			got := ""
+			for _, n := range s.keep(t, Options{Wants: wantAll}).kept {
+				if n.Kind == StepNote && n.Step.Side == sv && n.Step.Event == sm.SendRST {
+					got += fmt.Sprintf("%d %v %v", n.Step.Cause.Packet, n.Step.Certainty, n.Step.Doubt)
+				}
+			}
+			if got != c.want {
+				t.Errorf("the server leaves by a RST: %q, want %q", got, c.want)
+			}
+		})
 	}
 }

@@ -32,6 +32,7 @@ const (
 	bothOpened                       // both ends sent a SYN of their own accord
 	finished                         // Finish was called
 	lacksSome                        // see Lacks
+	strangeRST                       // see Strange
 )
 
 // end is what is known of one endpoint: settled state, and the numbers of
@@ -133,6 +134,11 @@ func (c *Conn) Closing() bool {
 // its own, which the peer has not acknowledged, never passed the tap; see
 // Analysis.Lacks.
 func (c *Conn) Lacks() { c.flags |= lacksSome }
+
+// Strange tells c that the segment observed next is a RST that, by what the
+// machine is not shown (its TTL, say), another host than the one whose address
+// it bears has probably sent.
+func (c *Conn) Strange() { c.flags |= strangeRST }
 
 // Flow is Observe for a segment that can settle nothing and belongs to c without
 // a doubt: it acknowledges what was sent, and data flow. For any other it does

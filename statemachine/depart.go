@@ -158,7 +158,10 @@ func (r *resolution) departRST(y Side, p int, s Step) {
 	r.closedBefore(y, p)
 	r.closedUnsent(y, p)
 	s.Event = SendRST
-	if x.is(hasNxt) && e.seq != x.nxt && !r.answersACK(y, p) || r.unstamped(y, p) {
+	switch {
+	case e.is(strange) || r.unstamped(y, p):
+		s.Certainty, s.Doubt = Presumed, DoubtForged
+	case x.is(hasNxt) && e.seq != x.nxt && !r.answersACK(y, p):
 		s.Certainty = Presumed
 	}
 	if w := Time(r.m.cfg.FinWait2); x.state == FinWait2 && w > 0 && e.at.Time-x.since >= w && !e.flags.Has(ACK) {

@@ -39,6 +39,7 @@ const (
 
 	behindHole = dsack   // of a RST: numbers of its sender below it never passed the tap
 	connects   = unheard // of a SYN-ACK: see connecting
+	strange    = quotes  // of a RST that is not void: another host has probably sent it; see Conn.Strange
 	afterLoss  = quotes  // of a pure ACK: its sender may have lost something before the tap; see resumes
 	skips      = unheard // of a pure ACK: it begins one number behind all that its sender had sent; follows means here that one segment died before it
 )

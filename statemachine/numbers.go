@@ -183,6 +183,9 @@ func (c *Conn) enter(e *entry, at Moment, side Side, seg *Segment) {
 		b := c.noteEntry(at, side, seg, e) // sets some itself
 		e.bits |= b
 	}
+	if e.isRST() {
+		c.flags &^= lacksSome | strangeRST // they were said of this one
+	}
 	e.maxEnd = x.nxt
 }
 
@@ -265,10 +268,12 @@ func (c *Conn) noteRST(at Moment, x, y *end, seg *Segment, e *entry) entryBits {
 	c.flags |= sawRST
 	e.end = seg.Seq.Add(seg.Len)
 	e.lo, e.hi = y.ack, y.right
-	e.bits &^= behindHole
+	e.bits &^= behindHole | strange
 	if c.flags&lacksSome != 0 {
 		e.bits |= behindHole
-		c.flags &^= lacksSome
+	}
+	if c.flags&strangeRST != 0 {
+		e.bits |= strange
 	}
 	if e.unsendable() {
 		return 0

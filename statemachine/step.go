@@ -95,6 +95,8 @@ const (
 	// DoubtUnseen: the end's FIN acknowledges numbers that the capture lacks, the
 	// peer's FIN perhaps among them.
 	DoubtUnseen
+	// DoubtForged: another host has probably sent the RST in the end's name.
+	DoubtForged
 
 	numDoubts = iota
 )
@@ -111,6 +113,7 @@ var doubtTexts = [numDoubts]string{
 	"its own SYN is missing: the SYN-ACK has the form of a connecting socket's",
 	"its answer has IP ID 0, so the ACK of its own FIN came first",
 	"unless the peer's FIN is among what it acknowledges and the capture lacks",
+	"unless somebody else sent the RST",
 }
 
 // String returns the doubt as the end of a line, empty for NoDoubt.
