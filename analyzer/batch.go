@@ -22,6 +22,14 @@ type Batch struct {
 	link    LinkType                          // of the run
 	decode  func(*Packet)                     // decodes a packet of the run, but for Src and Dst
 	plain   Packet                            // the packet of the run that is followed: one place, so that it stays in the nearest cache
+	short   func([]byte, *Brief) bool         // decodes the segment of a packet of the run, where it can be a Brief
+	brief   Brief                             // likewise
+}
+
+// Brief is a segment of a run that has nothing but what most have.
+type Brief struct {
+	statemachine.Brief
+	End int // of the segment in the frame, in octets, captured or not
 }
 
 // BatchSource is a source that can read the packets that captures mostly consist
@@ -64,9 +72,10 @@ func (b *Batch) SlotForNext() *Packet { return &b.packets[b.own] }
 
 // BeginRun tells the link type and the file of the packets that follow, and how
 // they are decoded: all but their ends, from Frame, into a Packet that is zero or
-// was that of another one.
-func (b *Batch) BeginRun(link LinkType, file uint16, decode func(*Packet)) {
-	b.link, b.decode = link, decode
+// was that of another one. Of one whose segment can be a Brief brief sets all, and
+// reports that it is one; the payload need not be summed.
+func (b *Batch) BeginRun(link LinkType, file uint16, decode func(*Packet), brief func(frame []byte, to *Brief) bool) {
+	b.link, b.decode, b.short = link, decode, brief
 	b.plain.Link, b.plain.File = link, file
 }
 

@@ -337,11 +337,11 @@ type crowdTaker interface{ joined(e *crowdEvent) }
 func (c *crowd) joined(e *crowdEvent) { c.take(e) }
 
 // join tells the crowd of a segment.
-func (t *tracker) join(f *flow, at statemachine.Moment, side statemachine.Side, kind crowdKind, seg *statemachine.Segment) {
+func (t *tracker) join(f *flow, at statemachine.Moment, side statemachine.Side, kind crowdKind, seq statemachine.Seq) {
 	if t.crowd == nil {
 		return
 	}
-	t.event = crowdEvent{at: at, key: f.key, lowIsClient: f.lowIsClient, side: side, kind: kind, seq: seg.Seq, conn: f.id}
+	t.event = crowdEvent{at: at, key: f.key, lowIsClient: f.lowIsClient, side: side, kind: kind, seq: seq, conn: f.id}
 	t.crowd.joined(&t.event)
 }
 
@@ -349,11 +349,11 @@ func (t *tracker) join(f *flow, at statemachine.Moment, side statemachine.Side, 
 func (t *tracker) joinProbe(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
 	switch {
 	case isNull(seg):
-		t.join(f, at, side, crowdNull, seg)
+		t.join(f, at, side, crowdNull, seg.Seq)
 	case isXmas(seg):
-		t.join(f, at, side, crowdXmas, seg)
+		t.join(f, at, side, crowdXmas, seg.Seq)
 	case isBareFIN(seg):
-		t.join(f, at, side, crowdFIN, seg)
+		t.join(f, at, side, crowdFIN, seg.Seq)
 	}
 }
 
@@ -361,7 +361,7 @@ func (t *tracker) joinProbe(f *flow, at statemachine.Moment, side statemachine.S
 // mean that the ACK was lost; two of one connection, or one each of several,
 // mean that the server will not have it (Linux: the accept queue is full).
 func (t *tracker) queueFull(f *flow, at statemachine.Moment, side statemachine.Side, seg *statemachine.Segment) {
-	t.join(f, at, side, crowdQueue, seg)
+	t.join(f, at, side, crowdQueue, seg.Seq)
 	if f.facts.requeued = increment(f.facts.requeued); f.facts.requeued >= 2 {
 		t.once(f, statemachine.Finding{At: at, Side: side, Code: statemachine.AcceptQueueOverflow, A: int64(f.facts.requeued)})
 	}

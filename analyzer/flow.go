@@ -46,6 +46,7 @@ type keptBits uint8
 const (
 	previewed keptBits = 1 << iota // what it holds was said
 	byTheBook                      // what it holds in orderly is a whole Life
+	cutShort                       // as wasCut of its facts, which lie farther off
 )
 
 // alone reports that the connection's segments are kept unread: its SYN, in held,

@@ -5,6 +5,8 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"net/netip"
+
+	"github.com/tcpstate/tcpstate/statemachine"
 )
 
 // flowKey names a four-tuple, and the tunnel that it is in, without direction:
@@ -126,6 +128,23 @@ func (k *flowKey) end(w address, port uint16) netip.AddrPort {
 	binary.BigEndian.PutUint64(b[8:], w.lo)
 	return netip.AddrPortFrom(netip.AddrFrom16(b), port)
 }
+
+// sumBase returns what the checksums of the flow's segments cover beside them.
+func (k *flowKey) sumBase() statemachine.SumBase {
+	b := statemachine.SumBase{Pseudo: protocolTCP, Ports: uint32(k.lowPort) + uint32(k.highPort)}
+	for _, a := range [...]address{k.low, k.high} {
+		if k.realm.is4() {
+			a.lo &= 1<<32 - 1
+		}
+		for _, x := range [...]uint64{a.hi, a.lo} {
+			b.Pseudo += uint32(x>>48 + x>>32&0xffff + x>>16&0xffff + x&0xffff)
+		}
+	}
+	return b
+}
+
+// protocolTCP is TCP's number in IP headers.
+const protocolTCP = 6
 
 // isLand reports that both ends are the same.
 func (k *flowKey) isLand() bool { return k.low == k.high && k.lowPort == k.highPort }

@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
 
 	"github.com/tcpstate/tcpstate/analyzer"
 	"github.com/tcpstate/tcpstate/analyzer/capture"
@@ -121,7 +125,44 @@ func TestOverlapStaysWhereItIs(t *testing.T) {
 	const more = 0x2000
 	frames = append(frames, ipv4Frame(64/8, 17, datagram[64:]), ipv4Frame(more, 17, datagram[:72]))
 	segments(3)
-	path := filepath.Join(t.TempDir(), "overlap.pcap")
+	if want := asObserved(t, captureOf(t, frames)); len(want.connections) != 1 || strings.Contains(want.connections[0], statemachine.FragmentOverlap.String()) {
+		t.Errorf("%q", want.connections)
+	}
+}
+
+// Other octets at numbers that were sent before show by the checksums of segments
+// that were kept unread, of packets that are read in runs.
+func TestKeptSums(t *testing.T) {
+	const client, server = 0, 1
+	frame := func(side int, seq, ack uint32, syn bool, data string) []byte {
+		ends := [2]net.IP{{10, 0, 0, 200}, {10, 255, 255, 1}}
+		ports := [2]layers.TCPPort{50_000, 65_000}
+		ip := &layers.IPv4{Version: 4, TTL: 64, Id: 9, Protocol: layers.IPProtocolTCP, SrcIP: ends[side], DstIP: ends[1-side]}
+		tcp := &layers.TCP{SrcPort: ports[side], DstPort: ports[1-side], Seq: seq, Ack: ack, SYN: syn, ACK: ack != 0, Window: 1000}
+		b := gopacket.NewSerializeBuffer()
+		err := errors.Join(tcp.SetNetworkLayerForChecksum(ip), gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
+			&layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6), EthernetType: layers.EthernetTypeIPv4}, ip, tcp, gopacket.Payload(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(b.Bytes())
+	}
+	for _, again := range []string{"GET /a", "GET /b"} {
+		frames := [][]byte{
+			frame(client, 1000, 0, true, ""), frame(server, 0xfffffffd, 1001, true, ""), frame(client, 1001, 0xfffffffe, false, ""),
+			frame(client, 1001, 0xfffffffe, false, "GET /a"), frame(server, 0xfffffffe, 1007, false, "answer"), frame(client, 1001, 0xfffffffe, false, again),
+		}
+		want := asObserved(t, captureOf(t, frames))
+		if found := strings.Contains(want.connections[0], statemachine.Overlap.String()); len(want.connections) != 1 || found != (again != "GET /a") {
+			t.Errorf("again %q: %q", again, want.connections)
+		}
+	}
+}
+
+// captureOf stores a capture with the frames, a millisecond apart.
+func captureOf(t *testing.T, frames [][]byte) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "frames.pcap")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
@@ -133,9 +174,7 @@ func TestOverlapStaysWhereItIs(t *testing.T) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if want := asObserved(t, path); len(want.connections) != 1 || strings.Contains(want.connections[0], statemachine.FragmentOverlap.String()) {
-		t.Errorf("%q", want.connections)
-	}
+	return path
 }
 
 // ipv4Frame is an Ethernet frame with an IPv4 packet (RFC 791 §3.1), its field of

@@ -30,25 +30,38 @@ func (t *tracker) keep(i uint32, f *flow, it *item, side statemachine.Side) bool
 		return t.keepNext(i, f, it, side)
 	}
 	at, seg := it.at(), &it.packet.Segment
-	if f.answer == 0 || f.again != 0 || seg.Flags&statemachine.SYN != 0 || !t.keeps || t.live || !t.isSoon(f, at) {
+	if seg.Flags&statemachine.SYN != 0 || !t.mayBegin(f) || !t.isSoon(f, at) || !t.begin(f).Add(at, side, seg) {
 		return false
 	}
+	t.began(f, at, side, seg.Seq)
+	return true
+}
+
+// mayBegin reports that of the flow's connection, which is alone, its opening is kept
+// and nothing else, and that what comes next may be kept.
+func (t *tracker) mayBegin(f *flow) bool {
+	return f.answer != 0 && f.orderly == 0 && f.shelved == 0 && f.again == 0 && t.keeps && !t.live
+}
+
+// begin makes the orderly connection of the flow, which has nothing but its opening.
+func (t *tracker) begin(f *flow) *statemachine.Orderly {
 	f.orderly = t.orderlies.alloc()
 	o := t.orderlies.at(f.orderly)
 	syn, synack := t.handshake(f)
 	o.Begin(&syn.Segment, synack.At, &synack.Segment)
-	if !o.Add(at, side, seg) {
-		return false
-	}
-	t.join(f, at, side, crowdDone, seg)
+	return o
+}
+
+// began notes that the first segment behind the opening was kept.
+func (t *tracker) began(f *flow, at statemachine.Moment, side statemachine.Side, seq statemachine.Seq) {
+	t.join(f, at, side, crowdDone, seq)
 	f.last = at
-	return true
 }
 
 // isSoon reports that a segment comes behind the flow's last, and before a closing
 // connection counts as silent.
 func (t *tracker) isSoon(f *flow, at statemachine.Moment) bool {
-	return at.Time >= f.last.Time && at.Time-f.last.Time < t.quiet
+	return uint64(at.Time-f.last.Time) < uint64(t.quiet) // not negative, which would be huge
 }
 
 // keepNext is keep for a connection of which a segment behind the SYN-ACK is kept.
@@ -61,6 +74,36 @@ func (t *tracker) keepNext(i uint32, f *flow, it *item, side statemachine.Side) 
 	if !o.Add(at, side, &it.packet.Segment) {
 		return false
 	}
+	t.kept(i, f, at, o)
+	return true
+}
+
+// keepBrief is keep for a Brief, and says of its packet what there is to say.
+func (t *tracker) keepBrief(i uint32, f *flow, it *item, b *Brief) bool {
+	at, side := it.when, f.side(it.fromLow)
+	if !t.isSoon(f, at) {
+		return false
+	}
+	if f.orderly == 0 {
+		if !t.begin(f).AddBrief(at, side, &b.Brief) {
+			return false
+		}
+		t.began(f, at, side, b.Seq)
+	} else {
+		o := t.orderlies.at(f.orderly)
+		if !o.AddBrief(at, side, &b.Brief) {
+			return false
+		}
+		t.kept(i, f, at, o)
+	}
+	if b.End > len(it.frame) && f.kept&cutShort == 0 {
+		t.cut(f, at, side, uint32(len(it.frame)), max(int64(it.wire), int64(b.End)))
+	}
+	return true
+}
+
+// kept notes that a segment of the flow's connection was kept in o.
+func (t *tracker) kept(i uint32, f *flow, at statemachine.Moment, o *statemachine.Orderly) {
 	f.last = at
 	if o.Closing() {
 		t.table.touch(i, f, timedList, t.now.Time+t.quiet)
@@ -73,7 +116,6 @@ func (t *tracker) keepNext(i uint32, f *flow, it *item, side statemachine.Side) 
 			}
 		}
 	}
-	return true
 }
 
 // shelve puts away the segments of the flow's connection, which is over.
@@ -118,7 +160,7 @@ func (t *tracker) replayOrderly(f, kept *flow) {
 	t.crowd = nil // it heard of them
 	o := t.orderlies.at(kept.orderly)
 	var h statemachine.Held
-	for r := o.Reader(); o.Next(&r, &h); {
+	for r := o.Reader(f.key.sumBase()); o.Next(&r, &h); {
 		t.feed(f, h.At, h.Side, &h.Segment)
 	}
 	t.crowd = crowd

@@ -75,9 +75,9 @@ func (t *tracker) noteReset(f *flow, d *details, at statemachine.Moment, side st
 	v.Reason, v.By = t.resetReason(f, d, p, side, seg, earlier)
 	switch v.Reason { //nolint:exhaustive // the others are no attempts
 	case ReasonRefused:
-		t.join(f, at, side, crowdRefused, seg)
+		t.join(f, at, side, crowdRefused, seg.Seq)
 	case ReasonAbandoned:
-		t.join(f, at, side, crowdHalfOpen, seg)
+		t.join(f, at, side, crowdHalfOpen, seg.Seq)
 	}
 	if v.Reason == ReasonGaveUp {
 		v.Tries, v.Probes = uint8(min(t.conns.at(f.conn).Unanswered(side), 255)), d.probedInVain(side)

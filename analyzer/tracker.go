@@ -139,15 +139,25 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 	return t.takeNow(it, backwards)
 }
 
-// takeCalm is take for an item of a calm run.
-func (t *tracker) takeCalm(it *item) {
-	t.now, t.own = it.at(), true
-	t.takeNow(it, false)
+// takeOwn takes an item of the batch, once the clock was moved.
+func (t *tracker) takeOwn(b *Batch, own int, backwards bool) {
+	it := &b.items[own]
+	i, f := t.table.seek(it)
+	if f != nil && (f.orderly != 0 || t.mayBegin(f)) && !backwards && it.frame != nil && b.short(it.frame, &b.brief) && t.keepBrief(i, f, it, &b.brief) {
+		return
+	}
+	t.takeFound(i, f, b.item(own), backwards)
 }
 
 // takeNow is take once the clock was moved.
 func (t *tracker) takeNow(it *item, backwards bool) (*flow, statemachine.Side) {
 	i, f := t.table.seek(it)
+	return t.takeFound(i, f, it, backwards)
+}
+
+// takeFound is takeNow for an item whose flow is f, with index i; nil when there is
+// none.
+func (t *tracker) takeFound(i uint32, f *flow, it *item, backwards bool) (*flow, statemachine.Side) {
 	if f != nil && f.shelved != 0 {
 		t.unshelve(f)
 	}
@@ -352,7 +362,7 @@ func (t *tracker) open(f *flow, at statemachine.Moment, fromLow bool, seg *state
 	}
 	t.judgeOpening(f, seg, at, side)
 	if seg.IsSYN() {
-		t.join(f, at, side, crowdSYN, seg)
+		t.join(f, at, side, crowdSYN, seg.Seq)
 	} else if !isUsual(seg) {
 		t.joinProbe(f, at, side, seg)
 	}
@@ -418,13 +428,13 @@ func (t *tracker) feedFacts(f *flow, at statemachine.Moment, side statemachine.S
 			t.conns.at(f.conn).Lacks()
 		}
 		t.noteReset(f, d, at, side, seg)
-		t.join(f, at, side, crowdReset, seg)
+		t.join(f, at, side, crowdReset, seg.Seq)
 	}
 	before := f.facts.did[side] & acked
 	f.facts.sent(side, seg, f.first.Time, at.Time)
 	if before == 0 && f.facts.did[side]&acked != 0 && side == statemachine.Client && f.facts.syns[side] > 0 {
 		d.watch |= thirdACK
-		t.join(f, at, side, crowdDone, seg)
+		t.join(f, at, side, crowdDone, seg.Seq)
 	}
 }
 

@@ -208,7 +208,8 @@ func (w *worker) follow() {
 	w.tracker.table.warm(b.items[:b.own])
 	if b.skipped {
 		for own := range b.own {
-			w.tracker.takeCalm(b.item(own))
+			w.tracker.now, w.tracker.own = b.items[own].when, true
+			w.tracker.takeOwn(b, own, false)
 		}
 		w.tracker.tick(b.last)
 		b.Reset()
@@ -218,7 +219,9 @@ func (w *worker) follow() {
 	for i, kind := range b.kinds[:b.n] {
 		switch kind {
 		case ownSegment:
-			w.tracker.take(b.item(own))
+			backwards := w.tracker.tick(b.when[i])
+			w.tracker.own = true
+			w.tracker.takeOwn(b, own, backwards)
 			own++
 		case ownICMP:
 			w.tracker.icmp(b.item(own))

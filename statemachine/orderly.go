@@ -35,28 +35,20 @@ type OrderlySegment struct {
 	ipid         uint16
 	sum          uint16
 	ttl          uint8
-	bits         inOrderBits
+	bits         BriefBits
 }
-
-// inOrderBits are the control bits of such a segment, with facts about it in the
-// places of those that it has not.
-type inOrderBits uint8
-
-const (
-	orderFlags  = inOrderBits(FIN | PSH | ACK | ECE | CWR)
-	orderServer = inOrderBits(SYN) // the server sent it
-	orderTS     = inOrderBits(RST) // tsval and tsecr count
-	orderIPID   = inOrderBits(URG) // ipid counts
-)
 
 // mostSince bounds the times of segments, in nanoseconds since the SYN-ACK: 78
 // hours.
 const mostSince = 1 << 48
 
 // side returns who sent the segment.
-func (g *OrderlySegment) side() Side { return Side(g.bits/orderServer) & 1 }
+func (g *OrderlySegment) side() Side { return Side(g.bits/briefServer) & 1 }
 
-func (g *OrderlySegment) isFIN() bool { return g.bits&inOrderBits(FIN) != 0 }
+// flags returns the segment's control bits.
+func (g *OrderlySegment) flags() Flags { return Flags(g.bits&BriefFlags) | ACK }
+
+func (g *OrderlySegment) isFIN() bool { return g.bits&BriefBits(FIN) != 0 }
 
 // since returns how long after the SYN-ACK the segment was captured.
 func (g *OrderlySegment) since() Time { return Time(g.timeHigh)<<32 | Time(g.timeLow) }
@@ -81,16 +73,18 @@ func (o *Orderly) Begin(syn *Segment, at Moment, synack *Segment) {
 // Add keeps the next segment, unless it is not the one that comes next or there
 // is no room for it: then it changes nothing and returns false.
 func (o *Orderly) Add(at Moment, side Side, seg *Segment) bool {
-	const may = FIN | PSH | ECE | CWR
+	var b Brief
+	return b.set(seg) && o.AddBrief(at, side, &b)
+}
+
+// AddBrief is Add for a Brief.
+func (o *Orderly) AddBrief(at Moment, side Side, b *Brief) bool {
 	side &= 1 // so that places of arrays need no check
-	peer, fin := side^1, seg.Flags&FIN
-	if seg.Flags&^may != ACK || seg.Options.Set&^OptTimestamp != 0 || seg.Urgent != 0 || seg.Len >= maxPlainLen {
+	peer, fin := side^1, Flags(b.Bits)&FIN
+	if b.Seq != o.nxt[side] || b.Ack.Sub(o.una[peer]) > o.nxt[peer].Sub(o.una[peer]) {
 		return false
 	}
-	if seg.Seq != o.nxt[side] || seg.Ack.Sub(o.una[peer]) > o.nxt[peer].Sub(o.una[peer]) {
-		return false
-	}
-	if o.fins>>side&1 != 0 && (fin != 0 || seg.Len != 0) || o.n == 0 && (side != Client || seg.Ack != o.nxt[Server] || fin != 0) {
+	if o.fins>>side&1 != 0 && (fin != 0 || b.Len != 0) || o.n == 0 && (side != Client || b.Ack != o.nxt[Server] || fin != 0) {
 		return false
 	}
 	packet, since := at.Packet-o.from.Packet, uint64(at.Time-o.from.Time)
@@ -99,22 +93,12 @@ func (o *Orderly) Add(at Moment, side Side, seg *Segment) bool {
 	}
 	g := &o.segs[o.n]
 	o.n++
-	bits := inOrderBits(seg.Flags) | inOrderBits(side)*orderServer
-	if seg.Options.Set != 0 {
-		bits |= orderTS
-	}
-	if seg.HasIPID {
-		bits |= orderIPID
-	}
-	*g = OrderlySegment{
-		timeLow: uint32(since), timeHigh: uint16(since >> 32), packet: uint32(packet), ack: seg.Ack, n: uint16(seg.Len),
-		tsval: seg.Options.TSVal, tsecr: seg.Options.TSEcr, window: seg.Window, ipid: seg.IPID, sum: seg.Sum, ttl: seg.TTL, bits: bits,
-	}
-	o.una[peer] = seg.Ack
-	o.nxt[side] = seg.End()
-	if fin != 0 {
-		o.fins |= 1 << side
-	}
+	g.timeLow, g.timeHigh, g.packet, g.ack, g.n = uint32(since), uint16(since>>32), uint32(packet), b.Ack, b.Len
+	g.tsval, g.tsecr, g.window, g.ipid, g.sum, g.ttl = b.TSVal, b.TSEcr, b.Window, b.IPID, b.Sum, b.TTL
+	g.bits = b.Bits | BriefBits(side)*briefServer
+	o.una[peer] = b.Ack
+	o.nxt[side] = b.Seq.Add(Size(b.Len) + Size(fin))
+	o.fins |= uint8(fin) << side
 	return true
 }
 
@@ -147,10 +131,13 @@ func (o *Orderly) Closing() bool { return o.fins != 0 }
 type OrderlyReader struct {
 	i    uint8
 	next [2]Seq
+	base SumBase
 }
 
-// Reader returns the place of the first.
-func (o *Orderly) Reader() OrderlyReader { return OrderlyReader{next: o.first} }
+// Reader returns the place of the first, in a connection whose checksums cover base.
+func (o *Orderly) Reader(base SumBase) OrderlyReader {
+	return OrderlyReader{next: o.first, base: base}
+}
 
 // Next gives h the segment at r, as it was captured, and moves r behind it. At the
 // end it returns false.
@@ -162,9 +149,12 @@ func (o *Orderly) Next(r *OrderlyReader, h *Held) bool {
 	r.i++
 	*h = Held{At: Moment{Packet: o.from.Packet + uint64(g.packet), Time: o.from.Time + g.since()}, Side: g.side()}
 	s := &h.Segment
-	s.Seq, s.Ack, s.Len, s.Flags = r.next[h.Side], g.ack, Size(g.n), Flags(g.bits&orderFlags)
-	s.Window, s.IPID, s.HasIPID, s.Sum, s.TTL = g.window, g.ipid, g.bits&orderIPID != 0, g.sum, g.ttl
-	if g.bits&orderTS != 0 {
+	s.Seq, s.Ack, s.Len, s.Flags = r.next[h.Side], g.ack, Size(g.n), g.flags()
+	s.Window, s.IPID, s.HasIPID, s.Sum, s.TTL = g.window, g.ipid, g.bits&BriefIPID != 0, g.sum, g.ttl
+	if g.bits&BriefUnsummed != 0 {
+		s.Sum = g.payloadSum(s.Seq, r.base)
+	}
+	if g.bits&BriefStamped != 0 {
 		s.Options.Set, s.Options.TSVal, s.Options.TSEcr = OptTimestamp, g.tsval, g.tsecr
 	}
 	r.next[h.Side] = s.End()

@@ -76,7 +76,7 @@ func shiftOf(o *Options) uint8 {
 // goes takes a segment that x sent to y, and reports whether it was nothing
 // special.
 func (x *bookFlow) goes(g *OrderlySegment, y *bookFlow) bool {
-	if g.window == 0 || g.ttl != x.ttl || (g.bits&orderTS != 0) != x.stamped || x.stamped && int32(g.tsval-x.ts) < 0 {
+	if g.window == 0 || g.ttl != x.ttl || (g.bits&BriefStamped != 0) != x.stamped || x.stamped && int32(g.tsval-x.ts) < 0 {
 		return false
 	}
 	if g.n > 0 && x.wide && x.right.LessEq(x.nxt.Add(Size(g.n))) {
@@ -88,7 +88,7 @@ func (x *bookFlow) goes(g *OrderlySegment, y *bookFlow) bool {
 	}
 	if end != x.nxt {
 		x.nxt = end
-		x.resumed = x.counts && g.bits&orderIPID != 0 && resumes(g.since()-x.last, x.id, g.ipid)
+		x.resumed = x.counts && g.bits&BriefIPID != 0 && resumes(g.since()-x.last, x.id, g.ipid)
 	}
 	x.ts, x.last, x.id = g.tsval, g.since(), g.ipid
 	y.una = g.ack

@@ -4,14 +4,12 @@ import (
 	"encoding/binary"
 
 	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/statemachine"
 )
 
 // payloadSum takes the sum of the payload from the checksum of the segment b with
-// a header of n octets (RFC 9293 §3.1): what is missing to zero beside the
-// headers. Two copies of one segment have the same, so that other octets at the
-// same numbers show without the octets. A host that leaves checksums to its
-// network card puts the pseudo-header's sum in the field, with or without the
-// length; its segments tell nothing.
+// a header of n octets (statemachine.PayloadSum). Two copies of one segment have the
+// same, so that other octets at the same numbers show without the octets.
 func payloadSum(p *analyzer.Packet, b []byte, n int) {
 	if p.Segment.Len == 0 || p.Fragment || n > len(b) || p.Sums&analyzer.SumBad != 0 {
 		return
@@ -24,24 +22,7 @@ func payloadSum(p *analyzer.Packet, b []byte, n int) {
 		return
 	}
 	pseudo := sumWords(p.Frame[from:from+size]) + protoTCP
-	field, whole := uint64(be16(b[16:])), pseudo+uint64(p.SegLen)
-	if field == fold(whole) || field == fold(pseudo) {
-		return
-	}
-	// Modulo 65535 zero is 0xffff, so that 0 can mean not known.
-	p.Segment.Sum = uint16(0xffff - fold(whole+sumWords(b[:n])))
-	if p.Segment.Sum == 0 {
-		p.Segment.Sum = 0xffff
-	}
-}
-
-// fold brings a sum of 16-bit words to 16 bits with end-around carry
-// (RFC 1071 §1).
-func fold(s uint64) uint64 {
-	s = s&0xffffffff + s>>32
-	s = s&0xffff + s>>16
-	s = s&0xffff + s>>16
-	return s&0xffff + s>>16
+	p.Segment.Sum = statemachine.PayloadSum(be16(b[16:]), pseudo, sumWords(b[:n]), p.SegLen)
 }
 
 // sumWords adds the 16-bit words of b, a header whose length is a multiple of four,

@@ -60,6 +60,45 @@ func fillPlain(p *analyzer.Packet) {
 	fillSegment(p, (*tcpHeader)(f[fourTCP:]), p.Frame[leastPlain:])
 }
 
+// briefPlain makes b that of a plain packet, where its segment can be one and IPv4
+// carries it.
+func briefPlain(frame []byte, b *analyzer.Brief) bool {
+	const (
+		stamped  = tcpLen + stampsLen
+		has      = uint32(statemachine.ACK)
+		mayHave  = has | uint32(statemachine.BriefFlags)
+		allFlags = 0xfff
+	)
+	be := binary.BigEndian
+	f := (*plainFrame)(frame)
+	word := be.Uint32(f[fourTCP+12:]) // data offset, control bits, window
+	flags, last := word>>16&allFlags, be.Uint32(f[fourTCP+16:])
+	if be.Uint16(f[fourType:]) != plainIPv4Type || flags&^mayHave != 0 || flags&has == 0 || last&0xffff != 0 {
+		return false
+	}
+	header := word >> 28 * 4
+	b.TSVal, b.TSEcr, b.Bits = 0, 0, statemachine.BriefBits(flags)|statemachine.BriefIPID // ACK stands for BriefUnsummed
+	switch {
+	case header == stamped && len(frame) >= leastPlain+stampsLen && be.Uint32(frame[leastPlain:]) == stampsAlone:
+		b.TSVal, b.TSEcr = be.Uint32(frame[leastPlain+4:]), be.Uint32(frame[leastPlain+8:])
+		b.Bits |= statemachine.BriefStamped
+	case header != tcpLen:
+		return false
+	}
+	n := f.length()
+	b.Seq, b.Ack = statemachine.Seq(be.Uint32(f[fourTCP+4:])), statemachine.Seq(be.Uint32(f[fourTCP+8:]))
+	b.Len, b.Window, b.Sum = uint16(n)-uint16(header), uint16(word), uint16(last>>16)
+	b.IPID, b.TTL = be.Uint16(f[fourID:]), f[fourTTL]
+	b.End = fourTCP + n
+	return true
+}
+
+// Timestamps alone, aligned (RFC 7323 appendix A), and how many octets that is.
+const (
+	stampsAlone = kindNop<<24 | kindNop<<16 | kindTimestamp<<8 | 10
+	stampsLen   = 12
+)
+
 // tcpHeader is a fixed TCP header (RFC 9293 §3.1).
 type tcpHeader [tcpLen]byte
 
@@ -90,14 +129,13 @@ func fillSegment(p *analyzer.Packet, h *tcpHeader, rest []byte) {
 // MSS.
 func fillOptions(o *statemachine.Options, b []byte, full int) {
 	const (
-		stamps      = kindNop<<24 | kindNop<<16 | kindTimestamp<<8 | 10
 		segmentSize = kindMSS<<24 | 4<<16
 		sackStamps  = kindSACKPerm<<24 | 2<<16 | kindTimestamp<<8 | 10
 		scale       = kindNop<<24 | kindWScale<<16 | 3<<8
 	)
 	be := binary.BigEndian
 	switch {
-	case full == 12 && len(b) >= 12 && be.Uint32(b) == stamps:
+	case full == stampsLen && len(b) >= stampsLen && be.Uint32(b) == stampsAlone:
 		o.Set, o.TSVal, o.TSEcr = statemachine.OptTimestamp, be.Uint32(b[4:]), be.Uint32(b[8:])
 	case full == 20 && len(b) >= 20 && be.Uint32(b)&^0xffff == segmentSize && be.Uint32(b[4:]) == sackStamps && be.Uint32(b[16:])&^0xff == scale:
 		o.Set = statemachine.OptMSS | statemachine.OptSACKPerm | statemachine.OptTimestamp | statemachine.OptWScale | statemachine.OptScaleLate

@@ -1,11 +1,13 @@
 package capture
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"reflect"
 	"testing"
 
 	"github.com/tcpstate/tcpstate/analyzer"
+	"github.com/tcpstate/tcpstate/statemachine"
 )
 
 // bothWays decodes a frame in place where that goes, and by the layers alone,
@@ -34,7 +36,52 @@ func bothWays(t *testing.T, link analyzer.LinkType, wire int, frame []byte) bool
 	if h.ends(frame, &ends); ends.Sum() != analyzer.SumOf(fast.Src, fast.Dst) {
 		t.Fatalf("frame % x: flow %#x, from %v to %v", frame, ends.Sum(), fast.Src, fast.Dst)
 	}
+	asBrief(t, &fast)
 	return ok
+}
+
+// asBrief compares what is kept of a plain packet's segment in an orderly connection
+// when it is read as a Brief, and when it is decoded first. It reports whether it
+// could be read so.
+func asBrief(t *testing.T, p *analyzer.Packet) bool {
+	t.Helper()
+	b := analyzer.Brief{Brief: statemachine.Brief{TSVal: 7, TSEcr: 8, Bits: 0xff}}
+	if !briefPlain(p.Frame, &b) {
+		return false
+	}
+	if want := p.SegOff + p.SegLen; b.End != want {
+		t.Fatalf("frame % x: a Brief to %d, want %d", p.Frame, b.End, want)
+	}
+	seg := &p.Segment
+	syn := statemachine.Segment{Seq: seg.Seq - 1, Flags: statemachine.SYN}
+	synack := statemachine.Segment{Seq: seg.Ack - 1, Ack: seg.Seq, Flags: statemachine.SYN | statemachine.ACK}
+	ack := statemachine.Segment{Seq: seg.Seq, Ack: seg.Ack, Flags: statemachine.ACK}
+	var base statemachine.SumBase
+	for _, a := range []uint64{sumWords(p.Frame[ethernetLen+12 : ethernetLen+20]), protoTCP} {
+		base.Pseudo += uint32(a)
+	}
+	base.Ports = uint32(p.Src.Port()) + uint32(p.Dst.Port())
+	var kept [2]statemachine.Held
+	for i := range kept {
+		var o statemachine.Orderly
+		at := statemachine.Moment{Packet: p.Number, Time: p.Time}
+		o.Begin(&syn, at, &synack)
+		ok := o.Add(at, statemachine.Client, &ack)
+		if i == 0 {
+			ok = ok && o.AddBrief(at, statemachine.Client, &b.Brief)
+		} else {
+			ok = ok && o.Add(at, statemachine.Client, seg)
+		}
+		if !ok {
+			t.Fatalf("frame % x: not kept, %+v, Brief %+v", p.Frame, seg, b)
+		}
+		for r := o.Reader(base); o.Next(&r, &kept[i]); {
+		}
+	}
+	if kept[0] != kept[1] || kept[0].Segment != *seg {
+		t.Fatalf("frame % x\nas Brief %+v\nkept     %+v\ndecoded  %+v", p.Frame, kept[0], kept[1], seg)
+	}
+	return true
 }
 
 // The decoder's short way and its long one agree, on frames that are nearly
@@ -42,10 +89,17 @@ func bothWays(t *testing.T, link analyzer.LinkType, wire int, frame []byte) bool
 func TestPlainAsByLayers(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 9))
 	options := [][]byte{nil, {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2}, {2, 4, 5, 0xb4, 4, 2, 3, 3}, {1, 1, 5, 10, 0, 0, 0, 1, 0, 0, 0, 9}, {1, 1, 5, 7}}
-	plainOnes := 0
+	plainOnes, briefs := 0, 0
 	for range 200_000 {
 		seg := tcpSeg(options[r.IntN(len(options))], repeat(r.IntN(30)))
+		seg[16], seg[17] = byte(r.Uint32()), byte(r.Uint32())
+		if r.IntN(3) > 0 {
+			seg[18], seg[19] = 0, 0 // no urgent pointer
+		}
 		frame := eth(0x0800, ip4(6, seg))
+		if whole := sumWords(frame[26:34]) + protoTCP + uint64(len(seg)); r.IntN(10) == 0 {
+			binary.BigEndian.PutUint16(frame[34+16:], uint16(whole%0xffff)) // left to the network card
+		}
 		if r.IntN(2) == 0 {
 			frame = eth(0x86dd, ip6(6, seg))
 		}
@@ -58,16 +112,21 @@ func TestPlainAsByLayers(t *testing.T) {
 		}
 		if bothWays(t, analyzer.LinkEthernet, wire, frame) {
 			plainOnes++
+			p := analyzer.Packet{Number: 3, Link: analyzer.LinkEthernet, Frame: frame, CapLen: uint32(len(frame)), WireLen: uint32(wire)}
+			if (&Decoder{}).Decode(&p); asBrief(t, &p) {
+				briefs++
+			}
 		}
 	}
-	if plainOnes < 50_000 {
-		t.Errorf("only %d of 200,000 frames went the short way", plainOnes)
+	if plainOnes < 50_000 || briefs < 10_000 {
+		t.Errorf("only %d of 200,000 frames went the short way, %d as a Brief", plainOnes, briefs)
 	}
 }
 
 // Any frame is decoded alike both ways.
 func FuzzPlain(f *testing.F) {
 	f.Add(uint16(1), uint16(0), tcpFrame())
+	f.Add(uint16(1), uint16(0), eth(0x0800, ip4(6, cat(tcpSeg([]byte{1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2}, nil)[:18], u16(0), []byte{1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2}, repeat(5)))))
 	f.Add(uint16(1), uint16(7), eth(0x86dd, ip6(6, tcpSeg(nil, repeat(3)))))
 	f.Fuzz(func(t *testing.T, link, more uint16, frame []byte) {
 		if len(frame) < 1<<16 {

@@ -25,7 +25,7 @@ func (s *Source) NextRun(b *analyzer.Batch, most int) (n int) {
 	first := statemachine.Moment{Packet: s.packets + 1, Time: found[0].time}
 	last := statemachine.Moment{Packet: s.packets + uint64(n), Time: found[n-1].time}
 	calm := a.inOrder && b.Calm(first.Time, last.Time)
-	b.BeginRun(r.link, s.current.file, fillPlain)
+	b.BeginRun(r.link, s.current.file, fillPlain, briefPlain)
 	if s.decoder.dealer == nil {
 		for i := range found {
 			s.own(b, r.whole.octets, &found[i], i)
