@@ -10,43 +10,71 @@ const BatchPackets = 192
 // worker has read and not followed yet: some that Next read, then perhaps a run.
 type Batch struct {
 	seed    hashSeed
-	n, own  int                               // packets, and those of the worker's own among them
+	n, own  int                               // packets that Next read, and those of the worker's own among them
 	when    [BatchPackets]statemachine.Moment // of each
 	kinds   [BatchPackets]packetKind          // likewise
-	items   [BatchPackets]item                // of the worker's own
-	packets [BatchPackets]Packet              // those of items that Next read, and behind the last item's the place for the next
-	calm    calm                              // when nothing falls due
-	skipped bool                              // the packets of other workers were left out: all that is there is a calm run
-	first   statemachine.Moment               // of the run
-	last    statemachine.Moment               // likewise
-	link    LinkType                          // of the run
-	decode  func(*Packet)                     // decodes a packet of the run, but for Src and Dst
-	plain   Packet                            // the packet of the run that is followed: one place, so that it stays in the nearest cache
-	short   func([]byte, *Brief) bool         // decodes the segment of a packet of the run, where it can be a Brief
-	brief   Brief                             // likewise
-}
-
-// Brief is a segment of a run that has nothing but what most have.
-type Brief struct {
-	statemachine.Brief
-	End int // of the segment in the frame, in octets, captured or not
+	items   [BatchPackets]item                // of the worker's own: those that Next read, then those of the run
+	packets [BatchPackets]Packet              // of items that Next read, and behind the last item's the place for the next
+	run     PacketRun
+	plain   Packet // the packet of the run that is followed: one place, so that it stays in the nearest cache
+	brief   Brief  // likewise
 }
 
 // BatchSource is a source that can read the packets that captures mostly consist
 // of without a call for each.
 type BatchSource interface {
-	// NextRun reads packets into b, those that come next, and returns how many. It
+	// NextRun sets run to packets that come next and returns how many they are. It
 	// stops after most packets, and before the first one of which it cannot tell
 	// all that Next would: that may be the very first, and is for Next to read. So
-	// each packet of a run has a segment, and neither comment nor tunnel. It tells
-	// what all have in common (BeginRun), the moments of those that other workers
-	// follow (Foreign), unless the run is calm (Calm), and moment and octets of the
-	// worker's own (Own, OwnIPv4). The octets last until the next call of NextRun or
-	// Next. It ends with EndRun. Next must not be called where NextRun has more.
-	NextRun(b *Batch, most int) (n int)
+	// each packet of a run has a segment, and neither comment nor tunnel. What it
+	// tells lasts until the next call of NextRun or Next. Next must not be called
+	// where NextRun has more.
+	NextRun(run *PacketRun, most int) (n int)
 }
 
-// packetKind tells a worker what to do with a packet.
+// PacketRun is packets that lie one behind the other, as a BatchSource reads them.
+type PacketRun struct {
+	Records []RunRecord
+	Own     []uint8 // which of Records the worker follows, each as its place plus Passed
+	Passed  int
+	All     bool   // it follows all; Own does not count
+	First   uint64 // packet number of the first
+	InOrder bool   // none is older than the one before it
+	Octets  []byte // that the packets lie in
+	Reader  PacketReader
+	Link    LinkType
+	File    uint16
+}
+
+// RunRecord is a packet of a run.
+type RunRecord struct {
+	Time            statemachine.Time
+	At, End         uint32 // of the frame, in the run's octets
+	Src, Dst, Ports uint32 // with IPv4: its addresses, and the first four octets of the TCP header, as numbers
+	IPv4            bool
+}
+
+// PacketReader reads the packets of a run. It has no state.
+type PacketReader interface {
+	// Ends sets e to the ends of a packet without IPv4.
+	Ends(octets []byte, r *RunRecord, e *Ends)
+	// Decode sets all of p that a capture tells but Number, Time, Link, File, Src and
+	// Dst. p is zero or was that of another packet of a run.
+	Decode(octets []byte, r *RunRecord, p *Packet)
+	// Brief sets all of b, where the packet's segment can be a Brief, and reports
+	// that it did. The payload need not be summed.
+	Brief(octets []byte, r *RunRecord, b *Brief) bool
+	// WireLen returns how many octets the packet's frame had when it was sent.
+	WireLen(octets []byte, r *RunRecord) uint32
+}
+
+// Brief is a segment of a run that has nothing but what most have.
+type Brief struct {
+	statemachine.Brief
+	FrameLen uint32 // octets of the frame up to the segment's end, captured or not
+}
+
+// packetKind tells a worker what to do with a packet that Next has read.
 type packetKind uint8
 
 const (
@@ -61,6 +89,12 @@ const (
 // than for.
 type calm struct{ from, before, long statemachine.Time }
 
+// holds reports that no timer fires during the run.
+func (c *calm) holds(r *PacketRun) bool {
+	first, last := r.Records[0].Time, r.Records[len(r.Records)-1].Time
+	return r.InOrder && first >= c.from && last < c.before && last-first < c.long
+}
+
 // NewBatch returns an empty batch.
 func NewBatch() *Batch { return newBatch(hashSeed{}) }
 
@@ -70,70 +104,72 @@ func newBatch(seed hashSeed) *Batch { return &Batch{seed: seed} }
 // does not take stays there till that is filled again.
 func (b *Batch) SlotForNext() *Packet { return &b.packets[b.own] }
 
-// BeginRun tells the link type and the file of the packets that follow, and how
-// they are decoded: all but their ends, from Frame, into a Packet that is zero or
-// was that of another one. Of one whose segment can be a Brief brief sets all, and
-// reports that it is one; the payload need not be summed.
-func (b *Batch) BeginRun(link LinkType, file uint16, decode func(*Packet), brief func(frame []byte, to *Brief) bool) {
-	b.link, b.decode, b.short = link, decode, brief
-	b.plain.Link, b.plain.File = link, file
+// Fill has src read a run of at most so many packets, behind those that Next read,
+// and returns how many they are.
+func (b *Batch) Fill(src BatchSource, most int) (n int) {
+	n = src.NextRun(&b.run, most)
+	if n > 0 && b.run.All {
+		b.run.Own, b.run.Passed = everyPlace[:n], 0
+	}
+	return n
 }
 
-// Calm reports that what other workers follow can be left out of a run whose packets
-// are in order and were captured from first to last: no timer fires meanwhile.
-func (b *Batch) Calm(first, last statemachine.Time) bool {
-	b.skipped = b.n == 0 && first >= b.calm.from && last < b.calm.before && last-first < b.calm.long
-	return b.skipped
+// everyPlace are the places of a run's packets.
+var everyPlace = func() (all [BatchPackets]uint8) {
+	for i := range all {
+		all[i] = uint8(i)
+	}
+	return all
+}()
+
+// prepare makes the items of the run and returns those of the whole batch.
+func (b *Batch) prepare() []item {
+	records, own, passed, seed := b.run.Records, b.run.Own, b.run.Passed, b.seed
+	items := b.items[b.own:][:len(own)]
+	for k, place := range own {
+		it, o := &items[k], &records[int(place)-passed]
+		if o.IPv4 {
+			it.fromLow, it.hash = it.key.betweenIPv4(o.Src, o.Dst, o.Ports, &seed)
+		} else {
+			b.name(it, o)
+		}
+	}
+	return b.items[:b.own+len(items)]
 }
 
-// Foreign takes the moment of a segment that another worker follows.
-func (b *Batch) Foreign(at statemachine.Moment) { b.note(at, foreignSegment) }
-
-// Own takes a segment of the worker's own, between the given ends. It had wire
-// octets.
-func (b *Batch) Own(at statemachine.Moment, frame []byte, wire uint32, e *Ends) {
-	it := b.ownItem(at, frame, wire)
-	it.fromLow = it.key.between(e, 0)
+// name sets the key of an item of the run without IPv4.
+func (b *Batch) name(it *item, o *RunRecord) {
+	var e Ends
+	b.run.Reader.Ends(b.run.Octets, o, &e)
+	it.fromLow = it.key.between(&e, 0)
 	it.hash = it.key.hash(b.seed)
 }
 
-// OwnIPv4 is Own for IPv4 addresses; ports are the first four octets of the TCP
-// header as a number.
-func (b *Batch) OwnIPv4(at statemachine.Moment, frame []byte, wire, src, dst, ports uint32) {
-	it := b.ownItem(at, frame, wire)
-	it.fromLow, it.hash = it.key.betweenIPv4(src, dst, ports, &b.seed)
+// at returns when a packet of the run was captured.
+func (r *PacketRun) at(place int) statemachine.Moment {
+	return statemachine.Moment{Packet: r.First + uint64(place), Time: r.Records[place].Time}
 }
 
-// ownItem returns the item for a segment of the worker's own.
-func (b *Batch) ownItem(at statemachine.Moment, frame []byte, wire uint32) *item {
-	if !b.skipped {
-		b.note(at, ownSegment)
+// place returns where the k-th of the worker's own packets stands in the run, beyond
+// its end when there are fewer.
+func (r *PacketRun) place(k int) int {
+	if k < len(r.Own) {
+		return int(r.Own[k]) - r.Passed
 	}
-	it := &b.items[b.own]
-	b.own++
-	it.when, it.frame, it.wire = at, frame, wire
-	return it
+	return len(r.Records)
 }
 
-// EndRun tells the moments of the first packet of the run and of its last.
-func (b *Batch) EndRun(first, last statemachine.Moment) { b.first, b.last = first, last }
-
-// item returns an item of the batch, which is valid until the next call.
-func (b *Batch) item(own int) *item {
-	it := &b.items[own]
-	if it.frame != nil {
-		p := &b.plain
-		p.Number, p.Time = it.when.Packet, it.when.Time
-		p.Frame, p.CapLen, p.WireLen = it.frame, uint32(len(it.frame)), it.wire
-		b.decode(p)
-		it.packet = p
-		it.look()
-	}
-	return it
+// decode makes it an item with a packet, which is valid until the next call.
+func (b *Batch) decode(it *item, at statemachine.Moment, o *RunRecord) {
+	p := &b.plain
+	p.Number, p.Time, p.Link, p.File = at.Packet, at.Time, b.run.Link, b.run.File
+	b.run.Reader.Decode(b.run.Octets, o, p)
+	it.packet, it.when = p, at
+	it.look()
 }
 
-// add takes a packet that has a segment or is an ICMP error; one of the worker's
-// own lies in the place for it.
+// add takes a packet that Next has read, which has a segment or is an ICMP error; one
+// of the worker's own lies in the place for it.
 func (b *Batch) add(p *Packet) {
 	kind := ownSegment
 	if p.ICMP.Quotes {
@@ -143,15 +179,11 @@ func (b *Batch) add(p *Packet) {
 		kind += foreignSegment
 	} else {
 		it := &b.items[b.own]
-		it.packet, it.when, it.frame = p, p.at(), nil
+		it.packet, it.when = p, p.at()
 		it.set(b.seed)
 		b.own++
 	}
-	b.note(p.at(), kind)
-}
-
-func (b *Batch) note(at statemachine.Moment, kind packetKind) {
-	b.when[b.n], b.kinds[b.n] = at, kind
+	b.when[b.n], b.kinds[b.n] = p.at(), kind
 	b.n++
 }
 
@@ -163,26 +195,30 @@ func (b *Batch) move(p *Packet) *Packet {
 	return q
 }
 
-// Each calls fn for the packets in their order, with nil for one of another
-// worker. Src and Dst are set. It is for batches that nothing was left out of.
-func (b *Batch) Each(fn func(at statemachine.Moment, p *Packet)) {
-	own := 0
-	for i, kind := range b.kinds[:b.n] {
+// EachOfRun calls fn for the packets of the run in their order, with nil for one of
+// another worker. Src and Dst are set.
+func (b *Batch) EachOfRun(fn func(at statemachine.Moment, p *Packet)) {
+	items, k := b.prepare()[b.own:], 0
+	for i := range b.run.Records {
 		var p *Packet
-		if kind < foreignSegment {
-			it := b.item(own)
-			own++
+		if at := b.run.at(i); i == b.run.place(k) {
+			it := &items[k]
+			b.decode(it, at, &b.run.Records[i])
 			p = it.packet
 			if p.Src, p.Dst = it.key.ends(); !it.fromLow {
 				p.Src, p.Dst = p.Dst, p.Src
 			}
+			k++
 		}
-		fn(b.when[i], p)
+		fn(b.run.at(i), p)
 	}
 }
 
 // Reset empties the batch.
-func (b *Batch) Reset() { b.n, b.own, b.skipped = 0, 0, false }
+func (b *Batch) Reset() {
+	b.n, b.own = 0, 0
+	b.run.Records, b.run.Own = nil, nil
+}
 
 // room returns how many more packets there is room for.
 func (b *Batch) room() int { return BatchPackets - b.n }

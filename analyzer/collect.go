@@ -1,10 +1,12 @@
 package analyzer
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -24,15 +26,10 @@ type collector struct {
 	pick    func(*Connection) (bool, error) // which of those are wanted; nil: all
 	err     error
 
-	crowd  crowd
-	joined []*crowdEvent  // scratch
-	crowds [][]crowdEvent // scratch
-
+	crowd   crowd
 	ids     uint32
-	order   []*opening  // scratch
-	opens   [][]opening // scratch
-	numbers [][]uint32  // by worker: the number of the connection that a flow has now
-	item    []byte      // scratch
+	numbers [][]uint32 // by worker: the number of the connection that a flow has now
+	item    []byte     // scratch
 }
 
 // newCollector starts the workers of a run, which read src.
@@ -128,14 +125,24 @@ func (c *collector) take() {
 // join gives the crowd what the workers said for it, in the order of the
 // packets; each packet is one worker's.
 func (c *collector) join(said ...*saying) {
-	c.crowds = c.crowds[:0]
-	for _, s := range said {
-		c.crowds = append(c.crowds, s.crowd)
+	m := merger{n: len(said)}
+	var places [maxWorkers]int
+	for i, s := range said {
+		m.heads[i] = s.crowdRank(0)
 	}
-	c.joined = merge(c.joined[:0], c.crowds, func(e *crowdEvent) rankOf { return rankOf{a: e.at.Packet} })
-	for _, e := range c.joined {
-		c.crowd.take(e)
+	for i, ok := m.next(); ok; i, ok = m.next() {
+		c.crowd.take(&said[i].crowd[places[i]])
+		places[i]++
+		m.heads[i] = said[i].crowdRank(places[i])
 	}
+}
+
+// crowdRank returns the rank of what was said for the crowd at a place.
+func (s *saying) crowdRank(place int) rankOf {
+	if place == len(s.crowd) {
+		return lastRank
+	}
+	return rankOf{a: s.crowd[place].at.Packet}
 }
 
 // note puts a note of the crowd where it belongs.
@@ -146,32 +153,61 @@ func (c *collector) note(n *Note) {
 	c.notes.add(n.Packet<<rankBits|noteRank(n), c.item)
 }
 
-// enumerate gives numbers to the connections that were recognised, in order.
+// enumerate gives numbers to the connections that were recognised, in order. A worker
+// says of them in that order but for rare exceptions.
 func (c *collector) enumerate() {
-	c.opens = c.opens[:0]
-	for _, s := range c.got {
-		c.opens = append(c.opens, s.opens)
+	m := merger{n: len(c.got)}
+	var places [maxWorkers]int
+	for i, s := range c.got {
+		if s.mixed = !slices.IsSortedFunc(s.opens, opening.compare); s.mixed {
+			for k := range s.opens {
+				s.opens[k].nth = uint32(k)
+			}
+			slices.SortStableFunc(s.opens, opening.compare)
+		}
+		m.heads[i] = s.openRank(0)
 	}
-	c.order = merge(c.order[:0], c.opens, func(o *opening) rankOf { return rankOf{o.when, o.first} })
-	for _, o := range c.order {
+	for i, ok := m.next(); ok; i, ok = m.next() {
 		c.ids++
-		o.id = c.ids
+		c.got[i].opens[places[i]].id = c.ids
+		places[i]++
+		m.heads[i] = c.got[i].openRank(places[i])
 	}
+	for _, s := range c.got {
+		if s.mixed {
+			slices.SortFunc(s.opens, func(a, b opening) int { return cmp.Compare(a.nth, b.nth) })
+		}
+	}
+}
+
+// openRank returns the rank of a connection at a place.
+func (s *saying) openRank(place int) rankOf {
+	if place == len(s.opens) {
+		return lastRank
+	}
+	return rankOf{s.opens[place].when, s.opens[place].first}
 }
 
 // deliver puts the events of worker i where they belong.
 func (c *collector) deliver(i int, s *saying) {
-	opens, crowd, filled, items := s.opens, s.crowd, s.filled, s.items
+	opens, crowd, filled, from := 0, 0, 0, uint32(0)
+	sorted := true
 	for k := range s.events {
 		e := &s.events[k]
 		if e.kind == openEvent {
-			c.renumber(i, opens[0].ref, opens[0].id)
-			opens = opens[1:]
+			c.renumber(i, s.opens[opens].ref, s.opens[opens].id)
+			opens++
 			continue
 		}
 		id := c.numbers[i][e.ref]
-		item := items[:e.size]
-		items = items[e.size:]
+		if e.kind == crowdEvents {
+			s.crowd[crowd].conn = id
+			sorted = sorted && (crowd == 0 || s.crowd[crowd-1].at.Packet <= s.crowd[crowd].at.Packet)
+			crowd++
+			continue
+		}
+		item := s.items[from : from+e.size]
+		from += e.size
 		switch e.kind {
 		case noteEvent:
 			c.item = append(binary.AppendUvarint(c.item[:0], uint64(id)), item...)
@@ -181,15 +217,15 @@ func (c *collector) deliver(i int, s *saying) {
 		case startEvent:
 			c.item = append(binary.AppendUvarint(c.item[:0], uint64(id)), item...)
 			c.starts.add(e.key, c.item)
-		case crowdEvents:
-			crowd[0].conn = id
-			crowd = crowd[1:]
 		case filledEvent:
-			filled[0].ID = id
-			c.give(&filled[0])
-			filled = filled[1:]
-		case openEvent:
+			s.filled[filled].ID = id
+			c.give(&s.filled[filled])
+			filled++
+		case openEvent, crowdEvents: // without an item
 		}
+	}
+	if !sorted {
+		slices.SortStableFunc(s.crowd, func(a, b crowdEvent) int { return cmp.Compare(a.at.Packet, b.at.Packet) })
 	}
 }
 

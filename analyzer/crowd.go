@@ -18,6 +18,7 @@ type crowd struct {
 	findings findingCounts
 	say      func(n *Note) // takes a finding's note; nil when nobody wants it
 	note     Note          // scratch
+	next     crowdEvent    // scratch
 }
 
 const (
@@ -160,21 +161,23 @@ type places [crowdSets * crowdWays]struct {
 // none, or one that began before the window.
 func (p *places) seek(hash uint64, at, window statemachine.Time) (slot int, isNew bool) {
 	first := int(hash >> 1 % crowdSets * crowdWays)
-	slot = first
-	for i := first; i < first+crowdWays; i++ {
-		if p[i].hash == hash {
-			slot = i
-			break
-		}
-		if p[i].began < p[slot].began {
-			slot = i
+	set := p[first:][:crowdWays]
+	for i := range set {
+		if set[i].hash == hash {
+			if isNew = at-set[i].began > window; isNew {
+				set[i].began = at
+			}
+			return first + i, isNew
 		}
 	}
-	x := &p[slot]
-	if isNew = x.hash != hash || at-x.began > window; isNew {
-		x.hash, x.began = hash, at
+	oldest := 0
+	for i := range set {
+		if set[i].began < set[oldest].began {
+			oldest = i
+		}
 	}
-	return slot, isNew
+	set[oldest].hash, set[oldest].began = hash, at
+	return first + oldest, true
 }
 
 // source returns the slot of a host at the given time.
@@ -331,18 +334,24 @@ func strayOf(p *Packet) (e crowdEvent, ok bool) {
 func (c *crowd) stray(e *crowdEvent) { c.find(e, statemachine.BadDataOffset, 0, 0) }
 
 // crowdTaker takes what matters for the crowd.
-type crowdTaker interface{ joined(e *crowdEvent) }
+type crowdTaker interface {
+	nextJoined() *crowdEvent // where the next is to be made
+	joined(e *crowdEvent)    // takes it
+}
 
-// joined makes the crowd a crowdTaker for runs with one tracker.
-func (c *crowd) joined(e *crowdEvent) { c.take(e) }
+// The crowd is a crowdTaker for runs with one tracker.
+
+func (c *crowd) nextJoined() *crowdEvent { return &c.next }
+func (c *crowd) joined(e *crowdEvent)    { c.take(e) }
 
 // join tells the crowd of a segment.
 func (t *tracker) join(f *flow, at statemachine.Moment, side statemachine.Side, kind crowdKind, seq statemachine.Seq) {
 	if t.crowd == nil {
 		return
 	}
-	t.event = crowdEvent{at: at, key: f.key, lowIsClient: f.lowIsClient, side: side, kind: kind, seq: seq, conn: f.id}
-	t.crowd.joined(&t.event)
+	e := t.crowd.nextJoined()
+	e.at, e.key, e.lowIsClient, e.side, e.kind, e.seq, e.conn = at, f.key, f.lowIsClient, side, kind, seq, f.id
+	t.crowd.joined(e)
 }
 
 // joinProbe tells the crowd of a segment that no TCP sends.

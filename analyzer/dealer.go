@@ -1,6 +1,9 @@
 package analyzer
 
-import "net/netip"
+import (
+	"math/bits"
+	"net/netip"
+)
 
 // SplitSource is a source whose packets several readers can take side by side.
 type SplitSource interface {
@@ -64,14 +67,18 @@ func (e *Ends) SetIPv6(srcHi, srcLo, dstHi, dstLo uint64, ports uint32) {
 
 // Sum returns the sum of the flow.
 func (e *Ends) Sum() FlowSum {
-	return FlowSum(e.src.lo + e.dst.lo ^ (e.src.hi+e.dst.hi)*mixer ^ (uint64(e.srcPort)+uint64(e.dstPort))<<40)
+	ports := uint32(e.srcPort)<<16 | uint32(e.dstPort)
+	return FlowSum(e.src.lo + e.dst.lo ^ (e.src.hi+e.dst.hi)*mixer ^ sumPorts(ports))
 }
 
 // SumIPv4 is Sum for a segment between IPv4 addresses; ports are the first four
 // octets of the TCP header as a number.
 func SumIPv4(src, dst, ports uint32) FlowSum {
-	return FlowSum(2*mapped + uint64(src) + uint64(dst) ^ uint64(ports>>16+ports&0xffff)<<40)
+	return FlowSum(2*mapped + uint64(src) + uint64(dst) ^ sumPorts(ports))
 }
+
+// sumPorts is what two ports, as one number, add to a sum, in either order.
+func sumPorts(ports uint32) uint64 { return uint64(ports+bits.RotateLeft32(ports, 16)) << 32 }
 
 // mixer is 2^64 divided by the golden ratio, which spreads numbers well.
 const mixer = 0x9e3779b97f4a7c15
@@ -103,10 +110,13 @@ func (d *Dealer) least() (least uint8) {
 
 // Dealt is how some packets were dealt, one behind the other: by one Dealer for all.
 type Dealt struct {
-	packets [maxWorkers]uint64
-	fresh   []freshDeal
-	places  [maxWorkers][]uint8
+	fresh  []freshDeal
+	count  [maxWorkers]uint8            // of each reader's packets
+	places [maxWorkers][mostDealt]uint8 // likewise: which they are, counted from 0
 }
+
+// mostDealt is more than are dealt at once.
+const mostDealt = 1 << 8
 
 // freshDeal tells whose a flow is that was nobody's before.
 type freshDeal struct {
@@ -114,31 +124,44 @@ type freshDeal struct {
 	of   uint8 // one more than the reader
 }
 
-// Deal deals packets of flows, fewer than 256, and notes in x, for any other dealer of
+// Deal deals packets of flows, fewer than mostDealt, and notes in x, for any other dealer of
 // the same packets, what it came to. What x was before is forgotten.
 func (d *Dealer) Deal(x *Dealt, flows []FlowSum) {
-	x.packets, x.fresh = [maxWorkers]uint64{}, x.fresh[:0]
-	for i := range d.n {
-		x.places[i] = x.places[i][:0]
-	}
+	x.count, x.fresh = [maxWorkers]uint8{}, x.fresh[:0]
 	for i, flow := range flows {
-		of := d.owner(flow)
-		if *of == 0 {
-			*of = d.least() + 1
-			x.fresh = append(x.fresh, freshDeal{flow, *of})
+		of := *d.owner(flow)
+		if of == 0 {
+			of = d.begin(x, flow)
 		}
-		reader := *of - 1
-		d.dealt[reader]++
-		x.packets[reader]++
-		x.places[reader] = append(x.places[reader], uint8(i))
+		reader := (of - 1) % maxWorkers // so that places of arrays need no check
+		k := x.count[reader]
+		x.places[reader][k] = uint8(i)
+		x.count[reader] = k + 1
+	}
+	d.add(x)
+}
+
+// begin deals a flow that is nobody's yet, behind the packets of x.
+func (d *Dealer) begin(x *Dealt, flow FlowSum) (of uint8) {
+	before := d.dealt
+	d.add(x)
+	of = d.least() + 1
+	d.dealt = before
+	*d.owner(flow) = of
+	x.fresh = append(x.fresh, freshDeal{flow, of})
+	return of
+}
+
+// add counts the packets of x.
+func (d *Dealer) add(x *Dealt) {
+	for i := range d.n {
+		d.dealt[i] += uint64(x.count[i])
 	}
 }
 
 // Adopt deals the packets of x as they were dealt by another dealer.
 func (d *Dealer) Adopt(x *Dealt) {
-	for i := range d.n {
-		d.dealt[i] += x.packets[i]
-	}
+	d.add(x)
 	for i := range x.fresh {
 		*d.owner(x.fresh[i].flow) = x.fresh[i].of
 	}
@@ -146,4 +169,4 @@ func (d *Dealer) Adopt(x *Dealt) {
 
 // Own returns which of the packets of x are the reader's own, counted from 0, in
 // their order.
-func (d *Dealer) Own(x *Dealt) []uint8 { return x.places[d.me] }
+func (d *Dealer) Own(x *Dealt) []uint8 { return x.places[d.me][:x.count[d.me]] }

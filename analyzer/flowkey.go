@@ -129,16 +129,12 @@ func (k *flowKey) end(w address, port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(b), port)
 }
 
-// sumBase returns what the checksums of the flow's segments cover beside them.
+// sumBase returns what the checksums of the flow's segments cover beside them, over
+// IPv4 (RFC 9293 §3.1).
 func (k *flowKey) sumBase() statemachine.SumBase {
 	b := statemachine.SumBase{Pseudo: protocolTCP, Ports: uint32(k.lowPort) + uint32(k.highPort)}
-	for _, a := range [...]address{k.low, k.high} {
-		if k.realm.is4() {
-			a.lo &= 1<<32 - 1
-		}
-		for _, x := range [...]uint64{a.hi, a.lo} {
-			b.Pseudo += uint32(x>>48 + x>>32&0xffff + x>>16&0xffff + x&0xffff)
-		}
+	for _, a := range [...]uint32{uint32(k.low.lo), uint32(k.high.lo)} {
+		b.Pseudo += a>>16 + a&0xffff
 	}
 	return b
 }

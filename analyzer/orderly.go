@@ -78,26 +78,22 @@ func (t *tracker) keepNext(i uint32, f *flow, it *item, side statemachine.Side) 
 	return true
 }
 
-// keepBrief is keep for a Brief, and says of its packet what there is to say.
-func (t *tracker) keepBrief(i uint32, f *flow, it *item, b *Brief) bool {
-	at, side := it.when, f.side(it.fromLow)
+// keepBrief is keep for a Brief.
+func (t *tracker) keepBrief(i uint32, f *flow, at statemachine.Moment, side statemachine.Side, b *statemachine.Brief) bool {
 	if !t.isSoon(f, at) {
 		return false
 	}
 	if f.orderly == 0 {
-		if !t.begin(f).AddBrief(at, side, &b.Brief) {
+		if !t.begin(f).AddBrief(at, side, b) {
 			return false
 		}
 		t.began(f, at, side, b.Seq)
 	} else {
 		o := t.orderlies.at(f.orderly)
-		if !o.AddBrief(at, side, &b.Brief) {
+		if !o.AddBrief(at, side, b) {
 			return false
 		}
 		t.kept(i, f, at, o)
-	}
-	if b.End > len(it.frame) && f.kept&cutShort == 0 {
-		t.cut(f, at, side, uint32(len(it.frame)), max(int64(it.wire), int64(b.End)))
 	}
 	return true
 }

@@ -35,7 +35,10 @@ type Birth struct{ Recognised, First uint64 } // packets
 
 // Compare returns -1 when b comes before c, 0 when they are the same, else 1.
 func (b Birth) Compare(c Birth) int {
-	return cmp.Or(cmp.Compare(b.Recognised, c.Recognised), cmp.Compare(b.First, c.First))
+	if b.Recognised != c.Recognised {
+		return cmp.Compare(b.Recognised, c.Recognised)
+	}
+	return cmp.Compare(b.First, c.First)
 }
 
 // sifting is the sieve of one tracker, with what it held back.

@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/tcpstate/tcpstate/statemachine"
@@ -24,6 +25,12 @@ type opening struct {
 	first uint64 // its first packet
 	ref   uint32 // the index of its flow
 	id    uint32 // its number, once it is given
+	nth   uint32 // its place among those that were said with it, where that is another than in their order
+}
+
+// compare orders openings as their numbers do.
+func (o opening) compare(p opening) int {
+	return cmp.Or(cmp.Compare(o.when, p.when), cmp.Compare(o.first, p.first))
 }
 
 // item is a packet with a whole segment, or an ICMP error, and what a tracker
@@ -33,8 +40,6 @@ type item struct {
 	key     flowKey
 	hash    uint32 // of the key
 	when    statemachine.Moment
-	frame   []byte // in a batch: the packet's octets, when it is yet to be decoded, else nil
-	wire    uint32 // of such a packet: octets on the wire
 	hint    uint32 // index of the flow that is likely the packet's, 0 for none; see table.warm
 	flow    *flow  // that flow
 	fromLow bool
@@ -81,7 +86,6 @@ type tracker struct {
 	troubles  slab[trouble]
 
 	crowd     crowdTaker  // nil when there is none
-	event     crowdEvent  // scratch
 	notes     noteTaker   // nil when nobody wants them
 	records   recordTaker // nil when nobody wants them
 	sifting   sifting
@@ -139,14 +143,49 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 	return t.takeNow(it, backwards)
 }
 
-// takeOwn takes an item of the batch, once the clock was moved.
-func (t *tracker) takeOwn(b *Batch, own int, backwards bool) {
-	it := &b.items[own]
-	i, f := t.table.seek(it)
-	if f != nil && (f.orderly != 0 || t.mayBegin(f)) && !backwards && it.frame != nil && b.short(it.frame, &b.brief) && t.keepBrief(i, f, it, &b.brief) {
+// takeRun takes the packets of the batch's run, of which these are the items.
+func (t *tracker) takeRun(b *Batch, items []item) {
+	r := &b.run
+	if c := t.calm(); c.holds(r) { // the others' packets are left out
+		for k := range items {
+			i := int(r.Own[k]) - r.Passed
+			at := r.at(i)
+			t.now, t.own = at, true
+			t.takeOwn(b, &items[k], at, &r.Records[i])
+		}
+		t.tick(r.at(len(r.Records) - 1))
 		return
 	}
-	t.takeFound(i, f, b.item(own), backwards)
+	k := 0
+	for i := range r.Records {
+		at := r.at(i)
+		backwards := t.tick(at)
+		if i != r.place(k) {
+			continue
+		}
+		if t.own = true; backwards {
+			b.decode(&items[k], at, &r.Records[i])
+			t.takeNow(&items[k], true)
+		} else {
+			t.takeOwn(b, &items[k], at, &r.Records[i])
+		}
+		k++
+	}
+}
+
+// takeOwn takes a packet of a run, once the clock was moved.
+func (t *tracker) takeOwn(b *Batch, it *item, at statemachine.Moment, o *RunRecord) {
+	i, f := t.table.seek(it)
+	if f != nil && (f.orderly != 0 || t.mayBegin(f)) && b.run.Reader.Brief(b.run.Octets, o, &b.brief) {
+		if side := f.side(it.fromLow); t.keepBrief(i, f, at, side, &b.brief.Brief) {
+			if f.kept&cutShort == 0 && b.brief.FrameLen > o.End-o.At {
+				t.cut(f, at, side, o.End-o.At, max(int64(b.brief.FrameLen), int64(b.run.Reader.WireLen(b.run.Octets, o))))
+			}
+			return
+		}
+	}
+	b.decode(it, at, o)
+	t.takeFound(i, f, it, false)
 }
 
 // takeNow is take once the clock was moved.

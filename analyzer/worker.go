@@ -56,6 +56,7 @@ type saying struct {
 	events []event
 	items  []byte // of the events, one behind the other
 	opens  []opening
+	mixed  bool // scratch: opens are not in order
 	crowd  []crowdEvent
 	strays []crowdEvent // packets that belong to no connection
 	filled []Connection
@@ -167,13 +168,12 @@ func (w *worker) read(ctx context.Context) error {
 // reports whether there were any.
 func (w *worker) readRun(src BatchSource) bool {
 	b := w.batch
-	b.calm = w.tracker.calm()
-	n := src.NextRun(b, min(b.room(), sayingPackets-w.seen))
+	n := b.Fill(src, min(b.room(), sayingPackets-w.seen))
 	if n == 0 {
 		return false
 	}
 	if w.index == 0 {
-		w.reader.countRun(b.link, n, b.first, b.last)
+		w.reader.countRun(b.run.Link, n, b.run.at(0), b.run.at(n-1))
 	}
 	w.seen += n
 	w.follow()
@@ -204,33 +204,26 @@ func (w *worker) see(p *Packet) {
 
 // follow takes the packets of the batch to their connections.
 func (w *worker) follow() {
-	b := w.batch
-	w.tracker.table.warm(b.items[:b.own])
-	if b.skipped {
-		for own := range b.own {
-			w.tracker.now, w.tracker.own = b.items[own].when, true
-			w.tracker.takeOwn(b, own, false)
-		}
-		w.tracker.tick(b.last)
-		b.Reset()
-		return
-	}
+	b, t := w.batch, w.tracker
+	items := b.prepare()
+	t.table.warm(items)
 	own := 0
 	for i, kind := range b.kinds[:b.n] {
 		switch kind {
 		case ownSegment:
-			backwards := w.tracker.tick(b.when[i])
-			w.tracker.own = true
-			w.tracker.takeOwn(b, own, backwards)
+			t.take(&items[own])
 			own++
 		case ownICMP:
-			w.tracker.icmp(b.item(own))
+			t.icmp(&items[own])
 			own++
 		case foreignSegment:
-			w.tracker.tick(b.when[i])
+			t.tick(b.when[i])
 		case foreignICMP:
-			w.tracker.moveTo(b.when[i])
+			t.moveTo(b.when[i])
 		}
+	}
+	if len(b.run.Records) > 0 {
+		t.takeRun(b, items[own:])
 	}
 	b.Reset()
 }
@@ -257,10 +250,16 @@ func (w *worker) opened(o opening) {
 	w.say(openEvent, 0, o.ref, len(w.now.items))
 }
 
-func (w *worker) joined(e *crowdEvent) {
-	w.now.crowd = append(w.now.crowd, *e)
-	w.say(crowdEvents, 0, e.conn, len(w.now.items))
+func (w *worker) nextJoined() *crowdEvent {
+	s, n := w.now, len(w.now.crowd)
+	if n == cap(s.crowd) {
+		s.crowd = append(s.crowd, crowdEvent{})
+	}
+	s.crowd = s.crowd[:n+1]
+	return &s.crowd[n]
 }
+
+func (w *worker) joined(e *crowdEvent) { w.say(crowdEvents, 0, e.conn, len(w.now.items)) }
 
 // say notes an event whose item is what was appended to items since from.
 func (w *worker) say(kind eventKind, key uint64, ref uint32, from int) {

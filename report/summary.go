@@ -71,7 +71,10 @@ func (r *rank) add(code statemachine.Code, n int) {
 
 // compare orders ranks, the gravest first.
 func (r rank) compare(o rank) int {
-	return cmp.Or(cmp.Compare(o.severity, r.severity), cmp.Compare(o.count, r.count))
+	if r.severity != o.severity {
+		return o.severity - r.severity
+	}
+	return o.count - r.count
 }
 
 func newSummary(w io.Writer, o Options) *summary { return &summary{w: w, opt: o} }
@@ -122,7 +125,10 @@ type candidate struct {
 }
 
 func (a candidate) compare(b candidate) int {
-	return cmp.Or(a.rank.compare(b.rank), a.born.Compare(b.born))
+	if c := a.rank.compare(b.rank); c != 0 {
+		return c
+	}
+	return a.born.Compare(b.born)
 }
 
 // Sieve returns a sieve that holds back what cannot be among the rows.

@@ -126,14 +126,15 @@ func (r *pcap) nextOfAny(p *analyzer.Packet) error {
 // give fills in what the header of a record tells.
 func (r *pcap) give(p *analyzer.Packet, second, fraction, captured, wire uint32) {
 	r.packets++
-	p.Time = r.time(second, fraction)
+	p.Time = recordTime(second, fraction, r.fraction)
 	p.CapLen, p.WireLen = captured, wire
 	p.Interface, p.Link, p.Comment = 0, r.link, nil
 }
 
-// time returns the time that the two fields of a record header tell.
-func (r *pcap) time(second, fraction uint32) statemachine.Time {
-	return statemachine.Time(int64(second)*1e9 + int64(fraction)*r.fraction)
+// recordTime returns the time that the two fields of a record header tell, the second
+// in units of so many nanoseconds.
+func recordTime(second, fraction uint32, unit int64) statemachine.Time {
+	return statemachine.Time(int64(second)*1e9 + int64(fraction)*unit)
 }
 
 // drops returns 0: pcap files do not tell.

@@ -22,7 +22,6 @@ const (
 	fourID       = ethernetLen + 4
 	fourFragment = ethernetLen + 6
 	fourTTL      = ethernetLen + 8
-	fourProtocol = ethernetLen + 9
 	fourSrc      = ethernetLen + 12
 	fourDst      = ethernetLen + 16
 	fourTCP      = ethernetLen + ipv4Len
@@ -30,10 +29,11 @@ const (
 
 // isFour reports a plain packet with IPv4, as plainHeadersOf knows it.
 func (f *plainFrame) isFour() bool {
-	const fragmented = 0x3fff // more fragments, and the offset
+	const fragment, protocol = 0x3fff << 16, 0xff // more fragments and the offset; the TTL lies between
+	be := binary.BigEndian
 	header := int(f[fourTCP+12]>>4) * 4
-	return binary.BigEndian.Uint32(f[fourType:])>>8 == plainIPv4Type<<8|0x45 && f[fourProtocol] == plainTCP &&
-		binary.BigEndian.Uint16(f[fourFragment:])&fragmented == 0 && header >= tcpLen && header <= f.length()
+	return be.Uint32(f[fourType:])>>8 == plainIPv4Type<<8|0x45 && be.Uint32(f[fourFragment:])&(fragment|protocol) == plainTCP &&
+		header >= tcpLen && header <= f.length()
 }
 
 // length returns the length of TCP header and payload, by the IP header.
@@ -60,20 +60,20 @@ func fillPlain(p *analyzer.Packet) {
 	fillSegment(p, (*tcpHeader)(f[fourTCP:]), p.Frame[leastPlain:])
 }
 
-// briefPlain makes b that of a plain packet, where its segment can be one and IPv4
-// carries it.
-func briefPlain(frame []byte, b *analyzer.Brief) bool {
+// Brief makes b that of a plain packet, where its segment can be one and IPv4 carries
+// it; see analyzer.PacketReader.
+func (*plainReader) Brief(octets []byte, o *analyzer.RunRecord, b *analyzer.Brief) bool {
 	const (
 		stamped  = tcpLen + stampsLen
 		has      = uint32(statemachine.ACK)
 		mayHave  = has | uint32(statemachine.BriefFlags)
 		allFlags = 0xfff
 	)
-	be := binary.BigEndian
+	be, frame := binary.BigEndian, octets[o.At:o.End]
 	f := (*plainFrame)(frame)
 	word := be.Uint32(f[fourTCP+12:]) // data offset, control bits, window
 	flags, last := word>>16&allFlags, be.Uint32(f[fourTCP+16:])
-	if be.Uint16(f[fourType:]) != plainIPv4Type || flags&^mayHave != 0 || flags&has == 0 || last&0xffff != 0 {
+	if !o.IPv4 || flags&^mayHave != 0 || flags&has == 0 || last&0xffff != 0 {
 		return false
 	}
 	header := word >> 28 * 4
@@ -89,7 +89,7 @@ func briefPlain(frame []byte, b *analyzer.Brief) bool {
 	b.Seq, b.Ack = statemachine.Seq(be.Uint32(f[fourTCP+4:])), statemachine.Seq(be.Uint32(f[fourTCP+8:]))
 	b.Len, b.Window, b.Sum = uint16(n)-uint16(header), uint16(word), uint16(last>>16)
 	b.IPID, b.TTL = be.Uint16(f[fourID:]), f[fourTTL]
-	b.End = fourTCP + n
+	b.FrameLen = uint32(fourTCP + n)
 	return true
 }
 

@@ -46,11 +46,15 @@ func bothWays(t *testing.T, link analyzer.LinkType, wire int, frame []byte) bool
 func asBrief(t *testing.T, p *analyzer.Packet) bool {
 	t.Helper()
 	b := analyzer.Brief{Brief: statemachine.Brief{TSVal: 7, TSEcr: 8, Bits: 0xff}}
-	if !briefPlain(p.Frame, &b) {
+	header := binary.LittleEndian.AppendUint32(make([]byte, pcapRecordHeader-4), p.WireLen)
+	octets := append(header, p.Frame...)
+	record := analyzer.RunRecord{At: pcapRecordHeader, End: uint32(len(octets)), IPv4: p.IPVersion == 4}
+	if !new(plainReader).Brief(octets, &record, &b) {
 		return false
 	}
-	if want := p.SegOff + p.SegLen; b.End != want {
-		t.Fatalf("frame % x: a Brief to %d, want %d", p.Frame, b.End, want)
+	whole := p.SegOff + p.SegLen
+	if wire := new(plainReader).WireLen(octets, &record); b.FrameLen != uint32(whole) || wire != p.WireLen {
+		t.Fatalf("frame % x: %d octets, %d sent; decoded %+v", p.Frame, b.FrameLen, wire, p)
 	}
 	seg := &p.Segment
 	syn := statemachine.Segment{Seq: seg.Seq - 1, Flags: statemachine.SYN}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 
 	"github.com/tcpstate/tcpstate/analyzer"
-	"github.com/tcpstate/tcpstate/statemachine"
 )
 
 // This file reads the packets that captures mostly consist of in runs: records of
@@ -13,78 +12,60 @@ import (
 
 var _ analyzer.BatchSource = (*Source)(nil)
 
-// NextRun puts the next packets into b; see analyzer.BatchSource.
-func (s *Source) NextRun(b *analyzer.Batch, most int) (n int) {
+// NextRun sets run to the next packets; see analyzer.BatchSource.
+func (s *Source) NextRun(run *analyzer.PacketRun, most int) (n int) {
 	r := s.usualRecords()
 	if r == nil || !r.walkOn(s.decoder.dealer) {
 		return 0
 	}
 	a := &r.ahead
-	found := a.found[:min(len(a.found), most)]
-	n = len(found)
-	first := statemachine.Moment{Packet: s.packets + 1, Time: found[0].time}
-	last := statemachine.Moment{Packet: s.packets + uint64(n), Time: found[n-1].time}
-	calm := a.inOrder && b.Calm(first.Time, last.Time)
-	b.BeginRun(r.link, s.current.file, fillPlain, briefPlain)
-	if s.decoder.dealer == nil {
-		for i := range found {
-			s.own(b, r.whole.octets, &found[i], i)
-		}
-	} else {
-		s.share(b, r, found, calm)
+	n = min(len(a.found), most)
+	*run = analyzer.PacketRun{
+		Records: a.found[:n], All: s.decoder.dealer == nil, First: s.packets + 1, InOrder: a.inOrder,
+		Octets: r.whole.octets, Reader: &plainReader{}, Link: r.link, File: s.current.file,
 	}
-	b.EndRun(first, last)
+	if !run.All {
+		run.Passed, run.Own = a.passed, a.takeOwn(n)
+	}
 	s.packets += uint64(n)
 	r.pass(n)
 	return n
 }
 
-// share puts the packets of a run into b that are the reader's own, and unless the
-// run is calm the moments of the others.
-func (s *Source) share(b *analyzer.Batch, r *pcap, found []walkedRecord, calm bool) {
-	a := &r.ahead
-	octets, own := r.whole.octets, a.own
-	next, k := 0, 0
-	for ; k < len(own); k++ {
-		i := int(own[k]) - a.passed
-		if i >= len(found) {
-			break
-		}
-		if !calm {
-			s.foreign(b, found[next:i], next)
-			next = i + 1
-		}
-		s.own(b, octets, &found[i], i)
+// takeOwn returns which of the next n records are the reader's own, as PacketRun.Own has
+// them.
+func (a *ahead) takeOwn(n int) []uint8 {
+	k, end := 0, a.passed+n
+	if len(a.own) > 0 && int(a.own[len(a.own)-1]) < end { // as nearly always, all that are left
+		k = len(a.own)
 	}
-	a.own = own[k:]
-	if !calm {
-		s.foreign(b, found[next:], next)
+	for k < len(a.own) && int(a.own[k]) < end {
+		k++
 	}
+	own := a.own[:k]
+	a.own = a.own[k:]
+	return own
 }
 
-// own puts the packet of a record into b, which the reader itself follows. before
-// packets of the run came before it.
-func (s *Source) own(b *analyzer.Batch, octets []byte, o *walkedRecord, before int) {
-	at := statemachine.Moment{Packet: s.packets + uint64(before) + 1, Time: o.time}
-	record := octets[o.at-4 : o.end : o.end] // with the last field of its header
-	wire, frame := binary.LittleEndian.Uint32(record), record[4:]
-	if o.four {
-		src, dst, ports := (*plainFrame)(frame).four()
-		b.OwnIPv4(at, frame, wire, src, dst, ports)
-		return
-	}
-	var ends analyzer.Ends
+// plainReader reads plain packets in the records of a pcap file.
+type plainReader struct{}
+
+// Ends sets e to the ends of a packet; see analyzer.PacketReader.
+func (*plainReader) Ends(octets []byte, o *analyzer.RunRecord, e *analyzer.Ends) {
+	frame := octets[o.At:o.End]
 	h, _ := plainHeadersOf(frame)
-	h.ends(frame, &ends)
-	b.Own(at, frame, wire, &ends)
+	h.ends(frame, e)
 }
 
-// foreign puts packets that other readers follow into b. before packets of the run
-// came before them.
-func (s *Source) foreign(b *analyzer.Batch, found []walkedRecord, before int) {
-	for i := range found {
-		b.Foreign(statemachine.Moment{Packet: s.packets + uint64(before+i) + 1, Time: found[i].time})
-	}
+// Decode decodes a packet; see analyzer.PacketReader.
+func (r *plainReader) Decode(octets []byte, o *analyzer.RunRecord, p *analyzer.Packet) {
+	p.Frame, p.CapLen, p.WireLen = octets[o.At:o.End:o.End], o.End-o.At, r.WireLen(octets, o)
+	fillPlain(p)
+}
+
+// WireLen returns the last field of the record's header; see analyzer.PacketReader.
+func (*plainReader) WireLen(octets []byte, o *analyzer.RunRecord) uint32 {
+	return binary.LittleEndian.Uint32(octets[o.At-4:])
 }
 
 // usualRecords returns the reader of the file that is read, where each of its

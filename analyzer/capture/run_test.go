@@ -113,9 +113,9 @@ func runsOf(t *testing.T, s *Source) (all []analyzer.Packet, inRuns int) {
 	}
 	b := analyzer.NewBatch()
 	for r := rand.New(rand.NewPCG(3, 4)); ; {
-		if n := s.NextRun(b, 1+r.IntN(most)); n > 0 {
+		if n := b.Fill(s, 1+r.IntN(most)); n > 0 {
 			inRuns += n
-			b.Each(func(at statemachine.Moment, p *analyzer.Packet) {
+			b.EachOfRun(func(at statemachine.Moment, p *analyzer.Packet) {
 				if p == nil {
 					p = &analyzer.Packet{Number: at.Packet, Time: at.Time, Foreign: true}
 				}

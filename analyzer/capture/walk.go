@@ -16,13 +16,6 @@ import (
 // stretch is how many records are walked over at a time.
 const stretch = analyzer.BatchPackets
 
-// walkedRecord is a record with a plain packet.
-type walkedRecord struct {
-	time    statemachine.Time
-	at, end uint32 // of the frame in its block
-	four    bool   // IPv4
-}
-
 // mostRecords is how many records with plain packets a block can hold.
 const mostRecords = blockSize/(pcapRecordHeader+leastPlain) + 1
 
@@ -39,19 +32,19 @@ type walked struct {
 // behind the other.
 type walkedPart struct {
 	from    int
-	found   []walkedRecord
+	found   []analyzer.RunRecord
 	dealt   analyzer.Dealt // whose they are, when there are several readers
 	inOrder bool           // of time
 }
 
 // walkedRoom is room for records, and for the sums of their flows.
 type walkedRoom struct {
-	records []walkedRecord
+	records []analyzer.RunRecord
 	sums    []analyzer.FlowSum
 }
 
 func newWalkedRoom(n int) walkedRoom {
-	return walkedRoom{make([]walkedRecord, n), make([]analyzer.FlowSum, n)}
+	return walkedRoom{make([]analyzer.RunRecord, n), make([]analyzer.FlowSum, n)}
 }
 
 // from returns the room behind the first n records, for a stretch at most.
@@ -119,7 +112,7 @@ func (p *walkedPart) walk(from int, octets []byte, r *pcap, room walkedRoom, d *
 // ahead is what a reader has before it of a walkedPart. It says nothing of the part
 // when all of it was taken, since the block may be gone.
 type ahead struct {
-	found   []walkedRecord
+	found   []analyzer.RunRecord
 	own     []uint8 // which of the part's records are the reader's own
 	passed  int     // of the part's records
 	inOrder bool
@@ -161,7 +154,7 @@ func (r *pcap) walkOn(d *analyzer.Dealer) bool {
 func (r *pcap) pass(n int) {
 	a := &r.ahead
 	from := len(r.whole.octets) - (r.end - r.start)
-	r.take(int(a.found[n-1].end) - from)
+	r.take(int(a.found[n-1].End) - from)
 	r.packets += uint64(n)
 	a.found, a.passed = a.found[n:], a.passed+n
 }
@@ -172,30 +165,30 @@ func (r *pcap) pass(n int) {
 func (r *pcap) walk(room walkedRoom, octets []byte, from int) (n int, inOrder bool) {
 	le := binary.LittleEndian
 	found, sums := room.records, room.sums[:len(room.records)]
-	rest, last := octets, statemachine.Time(math.MinInt64)
+	last, spare, fraction := statemachine.Time(math.MinInt64), r.bound-leastPlain, r.fraction
+	rest, at := octets, uint32(from+pcapRecordHeader)
 	inOrder = true
 	for n < len(found) && len(rest) >= pcapRecordHeader+leastPlain {
 		head := (*[pcapRecordHeader + leastPlain]byte)(rest)
 		captured := le.Uint32(head[8:])
 		size := pcapRecordHeader + int(captured)
-		if captured > r.bound || captured < leastPlain || size > len(rest) {
+		if captured-leastPlain > spare || size > len(rest) {
 			break
 		}
-		f := (*plainFrame)(head[pcapRecordHeader:])
-		four := f.isFour()
-		if four {
-			sums[n] = analyzer.SumIPv4(f.four())
+		o, f := &found[n], (*plainFrame)(head[pcapRecordHeader:])
+		if o.IPv4 = f.isFour(); o.IPv4 {
+			o.Src, o.Dst, o.Ports = f.four()
+			sums[n] = analyzer.SumIPv4(o.Src, o.Dst, o.Ports)
 		} else if !sumOther(rest[pcapRecordHeader:size], &sums[n]) {
 			break
 		}
-		at := from + len(octets) - len(rest) + pcapRecordHeader
-		time := r.time(le.Uint32(head[0:]), le.Uint32(head[4:]))
-		if time < last {
+		o.At, o.End = at, at+captured
+		o.Time = recordTime(le.Uint32(head[0:]), le.Uint32(head[4:]), fraction)
+		if o.Time < last {
 			inOrder = false
 		}
-		last = time
-		found[n] = walkedRecord{time: time, at: uint32(at), end: uint32(at) + captured, four: four}
-		rest = rest[size:]
+		last = o.Time
+		rest, at = rest[size:], at+uint32(size)
 		n++
 	}
 	return n, inOrder

@@ -122,8 +122,8 @@ func (f *followed) Next(p *analyzer.Packet) error {
 }
 
 // NextRun reads the next packets.
-func (f *followed) NextRun(b *analyzer.Batch, most int) int {
-	n := f.Source.NextRun(b, most)
+func (f *followed) NextRun(run *analyzer.PacketRun, most int) int {
+	n := f.Source.NextRun(run, most)
 	f.passed(uint64(n))
 	return n
 }
