@@ -18,6 +18,7 @@ type Batch struct {
 	run     PacketRun
 	plain   Packet // the packet of the run that is followed: one place, so that it stays in the nearest cache
 	brief   Brief  // likewise
+	ends    Ends   // scratch
 }
 
 // BatchSource is a source that can read the packets that captures mostly consist
@@ -139,9 +140,8 @@ func (b *Batch) prepare() []item {
 
 // name sets the key of an item of the run without IPv4.
 func (b *Batch) name(it *item, o *RunRecord) {
-	var e Ends
-	b.run.Reader.Ends(b.run.Octets, o, &e)
-	it.fromLow = it.key.between(&e, 0)
+	b.run.Reader.Ends(b.run.Octets, o, &b.ends)
+	it.fromLow = it.key.between(&b.ends, 0)
 	it.hash = it.key.hash(b.seed)
 }
 

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -73,9 +75,13 @@ func (o *inputOptions) limit(run *analyzer.Options, files []string) error {
 	return nil
 }
 
-// lazyCollector is the percentage of garbage, of what is in use, at which the
-// collector sets in for captures that are read to their end.
-const lazyCollector = 400
+// Percentages of garbage, of what is in use, at which the collector sets in for
+// captures that are read to their end: so that the first time is at 64 MiB, since Go
+// counts 4 MiB as in use before, and from then on.
+const (
+	firstCollection = 1600
+	lazyCollector   = 400
+)
 
 // easeCollector makes Go's collector set in later, and returns what undoes that. What
 // a run keeps of its connections has no pointers and leaves no garbage, so there is
@@ -85,6 +91,18 @@ func (o *inputOptions) easeCollector(run *analyzer.Options) (undo func()) {
 	if run.MaxMemory > 0 || run.MaxConnections > 0 || o.follow || os.Getenv("GOGC") != "" {
 		return func() {}
 	}
-	before := debug.SetGCPercent(lazyCollector)
-	return func() { debug.SetGCPercent(before) }
+	before := debug.SetGCPercent(firstCollection)
+	var mu sync.Mutex
+	over := false
+	set := func(percent int, last bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			debug.SetGCPercent(percent)
+		}
+		over = over || last
+	}
+	type garbage struct{ _ *garbage }
+	runtime.AddCleanup(new(garbage), func(percent int) { set(percent, false) }, lazyCollector) // once it has set in
+	return func() { set(before, true) }
 }
