@@ -130,7 +130,8 @@ func (b *Batch) prepare() []item {
 	for k, place := range own {
 		it, o := &items[k], &records[int(place)-passed]
 		if o.IPv4 {
-			it.fromLow, it.hash = it.key.betweenIPv4(o.Src, o.Dst, o.Ports, &seed)
+			it.fromLow = it.key.setIPv4(o.Src, o.Dst, o.Ports)
+			it.hash = it.key.hashIPv4(&seed)
 		} else {
 			b.name(it, o)
 		}

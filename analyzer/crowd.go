@@ -107,9 +107,9 @@ func mix(a, b uint64) uint64 {
 
 // host hashes the address of a side, with its port.
 func (e *crowdEvent) host(side statemachine.Side) (host, withPort uint64) {
-	a, p := e.key.high, e.key.highPort
+	a, p := e.key.high, e.key.highPort()
 	if (side == statemachine.Client) == e.lowIsClient {
-		a, p = e.key.low, e.key.lowPort
+		a, p = e.key.low, e.key.lowPort()
 	}
 	host = mix(a.hi+1, a.lo)
 	return host, mix(host, uint64(p)+1)

@@ -119,7 +119,7 @@ func (t *tracker) judgeOpening(f *flow, seg *statemachine.Segment, at statemachi
 	if f.key.isLand() {
 		t.once(f, statemachine.Finding{At: at, Side: side, Code: statemachine.Land})
 	}
-	if f.key.lowPort == 0 || f.key.highPort == 0 {
+	if f.key.lowPort() == 0 || f.key.highPort() == 0 {
 		t.once(f, statemachine.Finding{At: at, Side: side, Code: statemachine.PortZero})
 	}
 	// A RST alone belongs to no connection that goes on; it says nothing of

@@ -179,9 +179,9 @@ func TestCodersRoundTrip(t *testing.T) {
 		a.counts[0] = 0
 		a.extra.since, a.extra.state = [2]sm.Time{}, [2]sm.State{} // not kept
 		a.extra.gaveUp.tries |= 1
-		a.key.realm = version6
+		a.key.rest = keyRestOf(a.key.lowPort(), a.key.highPort(), version6)
 		if i%2 == 0 {
-			a.key.realm = 0
+			a.key.rest = keyRestOf(a.key.lowPort(), a.key.highPort(), 0)
 			a.key.low, a.key.high = address{0, mapped | 7}, address{0, mapped | 9}
 		}
 		c := coder{}

@@ -15,10 +15,20 @@ import (
 // and to mix.
 type flowKey struct {
 	low, high address
-	lowPort   uint16
-	highPort  uint16
-	realm     realm
+	rest      keyRest
 }
+
+// keyRest is what a key has beside the addresses in one word: the port of the lower
+// end, that of the higher one, and the realm.
+type keyRest uint64
+
+func keyRestOf(lowPort, highPort uint16, r realm) keyRest {
+	return keyRest(lowPort)<<48 | keyRest(highPort)<<32 | keyRest(r)
+}
+
+func (k *flowKey) lowPort() uint16  { return uint16(k.rest >> 48) }
+func (k *flowKey) highPort() uint16 { return uint16(k.rest >> 32) }
+func (k *flowKey) realm() realm     { return realm(k.rest) }
 
 // realm is where addresses mean what they mean: the tunnel and the IP version,
 // since a mapped address in an IPv6 packet is another host. 31 bits of
@@ -54,33 +64,31 @@ func (k *flowKey) set(src, dst netip.AddrPort, tunnel uint64) (fromLow bool) {
 
 // between is set for ends that are no netip.AddrPort yet.
 func (k *flowKey) between(e *Ends, tunnel uint64) (fromLow bool) {
-	k.realm = realmOf(e.four, tunnel)
 	low, high, lowPort, highPort := &e.src, &e.dst, e.srcPort, e.dstPort
 	if fromLow = lowerEnd(low, lowPort, high, highPort); !fromLow {
 		low, high, lowPort, highPort = high, low, highPort, lowPort
 	}
 	k.low.hi, k.low.lo, k.high.hi, k.high.lo = low.hi, low.lo, high.hi, high.lo
-	k.lowPort, k.highPort = lowPort, highPort
+	k.rest = keyRestOf(lowPort, highPort, realmOf(e.four, tunnel))
 	return fromLow
 }
 
-// betweenIPv4 is between for IPv4 addresses outside of tunnels; ports are the first
-// four octets of the TCP header as a number. It returns the hash too, made of what
-// is at hand.
-func (k *flowKey) betweenIPv4(src, dst, ports uint32, s *hashSeed) (fromLow bool, hash uint32) {
-	low, high := uint64(src)<<16|uint64(ports>>16), uint64(dst)<<16|uint64(ports&0xffff)
-	fromLow = low <= high
-	low, high = min(low, high), max(low, high)
-	lowAddr, highAddr := mapped|low>>16, mapped|high>>16
-	k.low.hi, k.low.lo, k.high.hi, k.high.lo = 0, lowAddr, 0, highAddr
-	k.lowPort, k.highPort, k.realm = uint16(low), uint16(high), 0
-	return fromLow, s.mix(lowAddr, highAddr, low<<48|high&0xffff<<32)
+// setIPv4 is between for IPv4 addresses outside of tunnels; ports are the first four
+// octets of the TCP header as a number.
+func (k *flowKey) setIPv4(src, dst, ports uint32) (fromLow bool) {
+	from, to := uint64(src)<<16|uint64(ports>>16), uint64(dst)<<16|uint64(ports&0xffff)
+	low, high := min(from, to), max(from, to)
+	k.low.hi, k.low.lo, k.high.hi, k.high.lo = 0, mapped|low>>16, 0, mapped|high>>16
+	k.rest = keyRest(low<<48 | high&0xffff<<32)
+	return from <= to
 }
+
+// hashIPv4 is hash for a key that setIPv4 has set.
+func (k *flowKey) hashIPv4(s *hashSeed) uint32 { return s.mix(k.low.lo, k.high.lo, k.rest) }
 
 // is reports that k and o are the same, without a call for a few words.
 func (k *flowKey) is(o *flowKey) bool {
-	return k.low.lo == o.low.lo && k.high.lo == o.high.lo && k.lowPort == o.lowPort && k.highPort == o.highPort &&
-		k.low.hi == o.low.hi && k.high.hi == o.high.hi && k.realm == o.realm
+	return k.low.lo == o.low.lo && k.high.lo == o.high.lo && k.rest == o.rest && k.low.hi == o.low.hi && k.high.hi == o.high.hi
 }
 
 // address is the 16 octets of an address as two numbers, IPv4 as IPv4-mapped
@@ -114,11 +122,11 @@ func lowerEnd(a *address, ap uint16, b *address, bp uint16) bool {
 
 // ends returns the two endpoints, the lower first.
 func (k *flowKey) ends() (low, high netip.AddrPort) {
-	return k.end(k.low, k.lowPort), k.end(k.high, k.highPort)
+	return k.end(k.low, k.lowPort()), k.end(k.high, k.highPort())
 }
 
 func (k *flowKey) end(w address, port uint16) netip.AddrPort {
-	if k.realm.is4() {
+	if k.realm().is4() {
 		var b [4]byte
 		binary.BigEndian.PutUint32(b[:], uint32(w.lo))
 		return netip.AddrPortFrom(netip.AddrFrom4(b), port)
@@ -132,7 +140,7 @@ func (k *flowKey) end(w address, port uint16) netip.AddrPort {
 // sumBase returns what the checksums of the flow's segments cover beside them, over
 // IPv4 (RFC 9293 §3.1).
 func (k *flowKey) sumBase() statemachine.SumBase {
-	b := statemachine.SumBase{Pseudo: protocolTCP, Ports: uint32(k.lowPort) + uint32(k.highPort)}
+	b := statemachine.SumBase{Pseudo: protocolTCP, Ports: uint32(k.lowPort()) + uint32(k.highPort())}
 	for _, a := range [...]uint32{uint32(k.low.lo), uint32(k.high.lo)} {
 		b.Pseudo += a>>16 + a&0xffff
 	}
@@ -143,7 +151,7 @@ func (k *flowKey) sumBase() statemachine.SumBase {
 const protocolTCP = 6
 
 // isLand reports that both ends are the same.
-func (k *flowKey) isLand() bool { return k.low == k.high && k.lowPort == k.highPort }
+func (k *flowKey) isLand() bool { return k.low == k.high && k.lowPort() == k.highPort() }
 
 // hashSeed is the secret of one table's hash, so that nobody can build a
 // capture whose keys all collide. Results never depend on it.
@@ -160,12 +168,12 @@ func (k *flowKey) hash(s hashSeed) uint32 {
 	if k.low.hi|k.high.hi != 0 { // IPv6
 		low ^= fold(k.low.hi^s.b, k.high.hi^s.a)
 	}
-	return s.mix(low, k.high.lo, uint64(k.lowPort)<<48|uint64(k.highPort)<<32|uint64(k.realm))
+	return s.mix(low, k.high.lo, k.rest)
 }
 
 // mix mixes the words of an IPv4 key by folded multiplication.
-func (s *hashSeed) mix(low, high, rest uint64) uint32 {
-	h := fold(fold(low^s.a, high^s.b)^rest, s.a^mixer)
+func (s *hashSeed) mix(low, high uint64, rest keyRest) uint32 {
+	h := fold(fold(low^s.a, high^s.b)^uint64(rest), s.a^mixer)
 	return uint32(h ^ h>>32)
 }
 

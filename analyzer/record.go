@@ -110,11 +110,13 @@ func (r *record) fill(c *Connection, spare map[statemachine.Code]int) map[statem
 
 // code writes the key, addresses of IPv4 in their four octets.
 func (k *flowKey) code(c *coder) {
-	number(c, &k.realm)
-	number(c, &k.lowPort)
-	number(c, &k.highPort)
+	r, lowPort, highPort := k.realm(), k.lowPort(), k.highPort()
+	number(c, &r)
+	number(c, &lowPort)
+	number(c, &highPort)
+	k.rest = keyRestOf(lowPort, highPort, r)
 	for _, w := range [...]*address{&k.low, &k.high} {
-		if k.realm.is4() {
+		if r.is4() {
 			a := uint32(w.lo)
 			number(c, &a)
 			*w = address{0, mapped | uint64(a)}

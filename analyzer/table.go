@@ -24,7 +24,7 @@ type table struct {
 	due   statemachine.Time // of the first flow of timedList, neverDue when there is none
 
 	recent [recentSlots]slot // copies of slots that were asked for lately, by hash
-	warmed uint16            // see warm
+	warmed keyRest           // see warm
 }
 
 // recentSlots is few enough for them to stay in a processor's nearest cache.
@@ -55,7 +55,7 @@ func (t *table) find(k *flowKey, hash uint32) uint32 {
 // alone would wait for its own, which with many connections lie in main memory;
 // loads that do not depend on each other go on side by side.
 func (t *table) warm(items []item) {
-	var sum uint16
+	var sum keyRest
 	for i := range items {
 		it := &items[i]
 		r := &t.recent[it.hash%recentSlots]
@@ -64,7 +64,7 @@ func (t *table) warm(items []item) {
 		}
 		if it.hint = r.flow; it.hint != 0 {
 			it.flow = t.flows.at(it.hint)
-			sum += it.flow.key.lowPort
+			sum += it.flow.key.rest
 		}
 	}
 	t.warmed = sum // somebody must want it, or nothing is read

@@ -46,8 +46,8 @@ func TestKeyOfHeaders(t *testing.T) {
 		e.SetIPv4(src, dst, ports)
 		var k, o flowKey
 		low := k.between(&e, 0)
-		if other, hash := o.betweenIPv4(src, dst, ports, &seed); o != k || other != low || hash != k.hash(seed) {
-			t.Fatalf("%x %x %x: key %v and %v, from the lower end %v and %v, hash %x and %x", src, dst, ports, o, k, other, low, hash, k.hash(seed))
+		if other := o.setIPv4(src, dst, ports); o != k || other != low || o.hashIPv4(&seed) != k.hash(seed) {
+			t.Fatalf("%x %x %x: key %v and %v, from the lower end %v and %v, hash %x and %x", src, dst, ports, o, k, other, low, o.hashIPv4(&seed), k.hash(seed))
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestTableAgainstMap(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	have := map[flowKey]uint32{}
 	for range 60_000 {
-		k := flowKey{low: address{0, uint64(r.IntN(4000))}, lowPort: uint16(r.IntN(4))}
+		k := flowKey{low: address{0, uint64(r.IntN(4000))}, rest: keyRestOf(uint16(r.IntN(4)), 0, 0)}
 		h := k.hash(tab.seed)
 		got := tab.find(&k, h)
 		if got != have[k] {
@@ -90,7 +90,7 @@ func TestIdleListOrder(t *testing.T) {
 	tab := newTable()
 	var ids []uint32
 	for i := range uint64(3) {
-		k := flowKey{lowPort: uint16(i + 1)}
+		k := flowKey{rest: keyRestOf(uint16(i+1), 0, 0)}
 		f := tab.insert(&k, k.hash(tab.seed))
 		tab.flows.at(f).last.Packet = i + 1
 		tab.touch(f, tab.flows.at(f), openList, 0)

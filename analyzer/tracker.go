@@ -383,7 +383,7 @@ func (t *tracker) reopen(f *flow, at statemachine.Moment, fromLow bool, seg *sta
 
 // open begins a connection with its first segment, without feeding it.
 func (t *tracker) open(f *flow, at statemachine.Moment, fromLow bool, seg *statemachine.Segment) {
-	src, dst := f.key.lowPort, f.key.highPort
+	src, dst := f.key.lowPort(), f.key.highPort()
 	if !fromLow {
 		src, dst = dst, src
 	}
