@@ -95,15 +95,15 @@ func answerOf(at statemachine.Moment, seg *statemachine.Segment) answer {
 	}
 }
 
-// held returns the answer to the SYN as it was captured.
-func (a *answer) held(syn *statemachine.Held) statemachine.Held {
-	return statemachine.Held{At: a.at, Side: syn.Side.Peer(), Segment: statemachine.Segment{
-		Seq: a.seq, Ack: syn.Segment.Seq.Add(1), Flags: a.flags,
-		Window: a.window, Urgent: a.urgent, IPID: a.ipid, HasIPID: a.hasIPID, TTL: a.ttl,
-		Options: statemachine.Options{
-			Set: a.set, MSS: a.mss, WScale: a.wscale, TFOLen: a.fastOpen, TSVal: a.tsVal, TSEcr: a.tsEcr,
-		},
-	}}
+// held makes h the answer to the SYN as it was captured. Of h's options that a SYN-ACK
+// kept so has not (SACK blocks) nothing must be set.
+func (a *answer) held(syn, h *statemachine.Held) {
+	h.At, h.Side = a.at, syn.Side.Peer()
+	s := &h.Segment
+	s.Seq, s.Ack, s.Len, s.Flags = a.seq, syn.Segment.Seq.Add(1), 0, a.flags
+	s.Window, s.Urgent, s.IPID, s.HasIPID, s.TTL, s.Sum = a.window, a.urgent, a.ipid, a.hasIPID, a.ttl, 0
+	o := &s.Options
+	o.Set, o.MSS, o.WScale, o.TFOLen, o.TSVal, o.TSEcr = a.set, a.mss, a.wscale, a.fastOpen, a.tsVal, a.tsEcr
 }
 
 // again is a copy of the SYN or the SYN-ACK that is kept, sent once more.
@@ -131,7 +131,9 @@ func (t *tracker) repeated(f *flow, at statemachine.Moment, side statemachine.Si
 		return false
 	}
 	if synack {
-		h = t.answers.at(f.answer).held(&h)
+		var synack statemachine.Held
+		t.answers.at(f.answer).held(&h, &synack)
+		h = synack
 	}
 	h.Segment.IPID, h.Segment.Options.TSVal = seg.IPID, seg.Options.TSVal
 	if h.Segment != *seg {
@@ -172,7 +174,7 @@ func (t *tracker) replayAll(f, kept *flow, until uint64, silent bool) {
 	var synack statemachine.Held
 	pending := kept.answer != 0
 	if pending {
-		synack = t.answers.at(kept.answer).held(&syn)
+		t.answers.at(kept.answer).held(&syn, &synack)
 	}
 	for i := kept.again; ; {
 		if pending && (i == 0 || synack.At.Packet < t.copies.at(i).at.Packet) {

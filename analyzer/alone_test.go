@@ -124,7 +124,9 @@ func TestAnswer(t *testing.T) {
 	}
 	at := sm.Moment{Packet: 3, Time: 4}
 	a := answerOf(at, &seg)
-	if got, want := a.held(&syn), (sm.Held{At: at, Side: sv, Segment: seg}); got != want {
+	var got sm.Held
+	a.held(&syn, &got)
+	if want := (sm.Held{At: at, Side: sv, Segment: seg}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

@@ -47,9 +47,14 @@ func (t *tracker) mayBegin(f *flow) bool {
 func (t *tracker) begin(f *flow) *statemachine.Orderly {
 	f.orderly = t.orderlies.alloc()
 	o := t.orderlies.at(f.orderly)
-	syn, synack := t.handshake(f)
-	o.Begin(&syn.Segment, synack.At, &synack.Segment)
+	t.beginAgain(f, o)
 	return o
+}
+
+// beginAgain makes o that of the flow's opening.
+func (t *tracker) beginAgain(f *flow, o *statemachine.Orderly) {
+	a := t.answers.at(f.answer)
+	o.Begin(a.at, a.seq, t.helds.at(f.held).Segment.Seq.Add(1))
 }
 
 // began notes that the first segment behind the opening was kept.
@@ -106,7 +111,7 @@ func (t *tracker) kept(i uint32, f *flow, at statemachine.Moment, o *statemachin
 		f.kept &^= byTheBook
 		if o.Closed() { // asked now, while its segments are at hand
 			syn, synack := t.handshake(f)
-			if o.ByTheBook(syn, &synack) {
+			if o.ByTheBook(syn, synack) {
 				f.kept |= byTheBook
 				t.shelve(f, o)
 			}
@@ -135,15 +140,16 @@ func (t *tracker) unshelve(f *flow) {
 
 // restore makes o that of the flow's connection, which is on the shelf.
 func (t *tracker) restore(f *flow, o *statemachine.Orderly) {
-	syn, synack := t.handshake(f)
-	o.Begin(&syn.Segment, synack.At, &synack.Segment)
+	t.beginAgain(f, o)
 	o.Restore(t.shelf.at(f.shelved))
 }
 
-// handshake returns the SYN that is kept of the flow's connection and the SYN-ACK.
-func (t *tracker) handshake(f *flow) (syn *statemachine.Held, synack statemachine.Held) {
+// handshake returns the SYN that is kept of the flow's connection and the SYN-ACK,
+// which is valid until the next call.
+func (t *tracker) handshake(f *flow) (syn, synack *statemachine.Held) {
 	syn = t.helds.at(f.held)
-	return syn, t.answers.at(f.answer).held(syn)
+	t.answers.at(f.answer).held(syn, &t.synack)
+	return syn, &t.synack
 }
 
 // replayOrderly observes on f the segments that were kept of a connection behind
@@ -179,10 +185,10 @@ func (t *tracker) finishOrderly(f *flow, why endReason) bool {
 		o = t.orderlies.at(f.orderly)
 	}
 	syn, synack := t.handshake(f)
-	l := o.Life(syn, &synack)
+	l := o.Life(syn, synack)
 	r := &t.record
 	t.beginRecord(f, why)
-	r.live(&l, syn, &synack, t.now.Time, statemachine.Time(t.opt.Machine.TimeWait))
+	r.live(&l, syn, synack, t.now.Time, statemachine.Time(t.opt.Machine.TimeWait))
 	t.records.take(r)
 	return true
 }

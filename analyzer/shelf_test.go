@@ -21,9 +21,7 @@ func TestShelf(t *testing.T) {
 	// An Orderly whose segments differ from all others'.
 	segments := func(i, n int) []sm.OrderlySegment {
 		var o sm.Orderly
-		syn := sm.Segment{Seq: sm.Seq(i), Flags: sm.SYN}
-		synack := sm.Segment{Seq: 7, Ack: sm.Seq(i + 1), Flags: sm.SYN | sm.ACK}
-		o.Begin(&syn, sm.Moment{Packet: 1}, &synack)
+		o.Begin(sm.Moment{Packet: 1}, 7, sm.Seq(i+1))
 		seq := sm.Seq(i + 1)
 		for k := range n {
 			seg := sm.Segment{Seq: seq, Ack: 8, Flags: sm.ACK, Len: sm.Size(k), Window: uint16(i)}

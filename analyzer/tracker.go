@@ -107,6 +107,7 @@ type tracker struct {
 	reading   statemachine.Reading // of the segment fed last
 	item      item                 // scratch
 	orderly   statemachine.Orderly // scratch
+	synack    statemachine.Held    // scratch
 	note      Note                 // scratch
 	record    record               // scratch
 }

@@ -61,13 +61,13 @@ func (g *OrderlySegment) seqLen() Size {
 	return Size(g.n)
 }
 
-// Begin makes o that of a client's SYN without payload and the SYN-ACK that
-// answers it.
-func (o *Orderly) Begin(syn *Segment, at Moment, synack *Segment) {
+// Begin makes o that of a client's SYN and the SYN-ACK that answers it, neither with
+// payload: of the latter moment, SEG.SEQ and SEG.ACK are given.
+func (o *Orderly) Begin(at Moment, seq, ack Seq) {
 	o.from, o.n, o.fins = at, 0, 0 // what stands in segs does not count
-	o.first = [2]Seq{syn.End(), synack.End()}
+	o.first = [2]Seq{ack, seq.Add(1)}
 	o.nxt = o.first
-	o.una = [2]Seq{synack.Ack, synack.Seq}
+	o.una = [2]Seq{ack, seq}
 }
 
 // Add keeps the next segment, unless it is not the one that comes next or there

@@ -57,8 +57,6 @@ func asBrief(t *testing.T, p *analyzer.Packet) bool {
 		t.Fatalf("frame % x: %d octets, %d sent; decoded %+v", p.Frame, b.FrameLen, wire, p)
 	}
 	seg := &p.Segment
-	syn := statemachine.Segment{Seq: seg.Seq - 1, Flags: statemachine.SYN}
-	synack := statemachine.Segment{Seq: seg.Ack - 1, Ack: seg.Seq, Flags: statemachine.SYN | statemachine.ACK}
 	ack := statemachine.Segment{Seq: seg.Seq, Ack: seg.Ack, Flags: statemachine.ACK}
 	var base statemachine.SumBase
 	for _, a := range []uint64{sumWords(p.Frame[ethernetLen+12 : ethernetLen+20]), protoTCP} {
@@ -69,7 +67,7 @@ func asBrief(t *testing.T, p *analyzer.Packet) bool {
 	for i := range kept {
 		var o statemachine.Orderly
 		at := statemachine.Moment{Packet: p.Number, Time: p.Time}
-		o.Begin(&syn, at, &synack)
+		o.Begin(at, seg.Ack-1, seg.Seq)
 		ok := o.Add(at, statemachine.Client, &ack)
 		if i == 0 {
 			ok = ok && o.AddBrief(at, statemachine.Client, &b.Brief)
