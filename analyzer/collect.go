@@ -11,13 +11,13 @@ import (
 )
 
 // collector gives the connections of the workers their numbers and puts what
-// is said of them where it belongs. It runs in the goroutine that called for it.
+// is said of them where it belongs.
 type collector struct {
 	workers []*worker
+	rounds  *rounds
 	stop    chan struct{}
 	done    sync.WaitGroup
 	rest    chan *saying
-	got     []*saying
 
 	notes   *spool
 	records *spool
@@ -42,9 +42,9 @@ func newCollector(ctx context.Context, opt *Options, src Source, sink Sink, note
 	}
 	n := len(sources)
 	c := &collector{
-		stop: make(chan struct{}), rest: make(chan *saying, n),
-		notes: notes, got: make([]*saying, n), numbers: make([][]uint32, n),
+		stop: make(chan struct{}), rest: make(chan *saying, n), notes: notes, numbers: make([][]uint32, n),
 	}
+	c.rounds = newRounds(n, c.take)
 	if notes != nil {
 		c.crowd.say = c.note
 	}
@@ -56,7 +56,7 @@ func newCollector(ctx context.Context, opt *Options, src Source, sink Sink, note
 		c.sink, c.pick, wants.filled = sink, opt.Choose, true
 	}
 	for i := range sources {
-		w := newWorker(opt, i, sources[i], wants, c.rest, c.stop)
+		w := newWorker(opt, i, sources[i], wants, c)
 		c.workers = append(c.workers, w)
 		c.done.Go(func() { w.work(ctx) })
 	}
@@ -81,50 +81,41 @@ func (o *Options) limited() bool { return o.MaxConnections > 0 || o.MaxMemory > 
 
 // run takes what the workers say until the input has ended.
 func (c *collector) run() error {
-	for last := false; !last; {
-		for i, w := range c.workers {
-			s, ok := <-w.out
-			if !ok {
-				return w.err
-			}
-			c.got[i], last = s, s.last
-		}
-		c.take()
-		if err := c.failure(); err != nil {
-			return err
-		}
+	<-c.rounds.ended
+	if c.rounds.err != nil {
+		return c.rounds.err
 	}
 	go func() {
 		c.done.Wait()
 		close(c.rest)
 	}()
 	for s := range c.rest {
-		c.deliver(s.worker, s)
-		c.join(s)
-		c.workers[s.worker].free <- s
+		c.deliver(s)
+		c.join([]*saying{s})
+		c.rounds.giveBack(s)
 	}
 	c.crowd.end()
 	return c.failure()
 }
 
 // take takes what all workers say of the same packets.
-func (c *collector) take() {
-	c.enumerate()
-	for i, s := range c.got {
-		c.deliver(i, s)
+func (c *collector) take(round []*saying) error {
+	c.enumerate(round)
+	for _, s := range round {
+		c.deliver(s)
 	}
-	c.join(c.got...)
-	for i, s := range c.got {
+	c.join(round)
+	for _, s := range round {
 		for k := range s.strays {
 			c.crowd.stray(&s.strays[k])
 		}
-		c.workers[i].free <- s
 	}
+	return c.failure()
 }
 
 // join gives the crowd what the workers said for it, in the order of the
 // packets; each packet is one worker's.
-func (c *collector) join(said ...*saying) {
+func (c *collector) join(said []*saying) {
 	m := merger{n: len(said)}
 	var places [maxWorkers]int
 	for i, s := range said {
@@ -155,10 +146,10 @@ func (c *collector) note(n *Note) {
 
 // enumerate gives numbers to the connections that were recognised, in order. A worker
 // says of them in that order but for rare exceptions.
-func (c *collector) enumerate() {
-	m := merger{n: len(c.got)}
+func (c *collector) enumerate(round []*saying) {
+	m := merger{n: len(round)}
 	var places [maxWorkers]int
-	for i, s := range c.got {
+	for i, s := range round {
 		if s.mixed = !slices.IsSortedFunc(s.opens, opening.compare); s.mixed {
 			for k := range s.opens {
 				s.opens[k].nth = uint32(k)
@@ -169,11 +160,11 @@ func (c *collector) enumerate() {
 	}
 	for i, ok := m.next(); ok; i, ok = m.next() {
 		c.ids++
-		c.got[i].opens[places[i]].id = c.ids
+		round[i].opens[places[i]].id = c.ids
 		places[i]++
-		m.heads[i] = c.got[i].openRank(places[i])
+		m.heads[i] = round[i].openRank(places[i])
 	}
-	for _, s := range c.got {
+	for _, s := range round {
 		if s.mixed {
 			slices.SortFunc(s.opens, func(a, b opening) int { return cmp.Compare(a.nth, b.nth) })
 		}
@@ -188,8 +179,9 @@ func (s *saying) openRank(place int) rankOf {
 	return rankOf{s.opens[place].when, s.opens[place].first}
 }
 
-// deliver puts the events of worker i where they belong.
-func (c *collector) deliver(i int, s *saying) {
+// deliver puts the events of a worker where they belong.
+func (c *collector) deliver(s *saying) {
+	i := s.worker
 	opens, crowd, filled, from := 0, 0, 0, uint32(0)
 	sorted := true
 	for k := range s.events {
@@ -251,6 +243,7 @@ func (c *collector) renumber(i int, ref, id uint32) {
 
 // close makes the workers leave, wherever they are.
 func (c *collector) close() {
+	c.rounds.stop()
 	close(c.stop)
 	c.done.Wait()
 }

@@ -76,25 +76,20 @@ type worker struct {
 	batch   *Batch
 	seen    int // packets since the last saying
 	wants   sayings
-	out     chan *saying  // one for every sayingPackets packets and for the rest, then the last; closed when the worker leaves
-	rest    chan *saying  // the connections that the end of the input ends
+	rounds  *rounds       // takes what it says of every sayingPackets packets and of the rest, then the last
+	rest    chan *saying  // takes the connections that the end of the input ends
 	stop    chan struct{} // closed to make it leave
-	free    chan *saying
 	now     *saying
 	c       coder
-	err     error // why it left early, once out is closed
 }
 
 // sayings is what the workers need to say.
 type sayings struct{ records, starts, filled bool }
 
-func newWorker(opt *Options, index int, src Source, wants sayings, rest chan *saying, stop chan struct{}) *worker {
+func newWorker(opt *Options, index int, src Source, wants sayings, c *collector) *worker {
 	w := &worker{
-		index: index, reader: reader{src: src}, wants: wants, out: make(chan *saying, sayingsAhead),
-		rest: rest, stop: stop, free: make(chan *saying, sayingsAhead+2), now: &saying{worker: index},
-	}
-	for range cap(w.free) - 1 {
-		w.free <- &saying{worker: index}
+		index: index, reader: reader{src: src}, wants: wants, rounds: c.rounds, rest: c.rest, stop: c.stop,
+		now: &saying{worker: index},
 	}
 	var notes noteTaker
 	if opt.wants(WantNotes) {
@@ -118,24 +113,27 @@ var errLeft = errors.New("the run was stopped")
 
 // work reads the input to its end, then ends all connections.
 func (w *worker) work(ctx context.Context) {
-	defer close(w.out)
-	w.err = w.read(ctx)
+	err := w.read(ctx)
 	w.reader.close()
-	if w.err != nil || !w.hand(w.out) {
+	if err != nil {
+		w.rounds.leave(w.index, err)
+		return
+	}
+	if !w.hand() {
 		return
 	}
 	w.tracker.drops = w.reader.capture.Drops
 	w.tracker.endContested()
 	w.now.last = true
-	if !w.hand(w.out) {
+	if !w.hand() {
 		return
 	}
 	for w.tracker.endSome(restItems) {
-		if len(w.now.events) > 0 && !w.hand(w.rest) { // most records may be held back
+		if len(w.now.events) > 0 && !w.handRest() { // most records may be held back
 			return
 		}
 	}
-	w.hand(w.rest)
+	w.handRest()
 }
 
 // read takes all packets.
@@ -157,7 +155,7 @@ func (w *worker) read(ctx context.Context) error {
 		if w.seen == sayingPackets {
 			w.seen = 0
 			w.follow()
-			if !w.hand(w.out) {
+			if !w.hand() {
 				return errLeft
 			}
 		}
@@ -228,17 +226,18 @@ func (w *worker) follow() {
 	b.Reset()
 }
 
-// hand gives away what was said and takes an empty saying. It returns false when
-// the worker is to leave.
-func (w *worker) hand(to chan<- *saying) bool {
+// hand gives away what was said of some packets and takes an empty saying. It returns
+// false when the worker is to leave.
+func (w *worker) hand() bool {
+	w.now = w.rounds.hand(w.now)
+	return w.now != nil
+}
+
+// handRest is hand for the connections that the end of the input ends.
+func (w *worker) handRest() bool {
 	select {
-	case to <- w.now:
-	case <-w.stop:
-		return false
-	}
-	select {
-	case w.now = <-w.free:
-		w.now.reset()
+	case w.rest <- w.now:
+		w.now = w.rounds.empty(w.index)
 		return true
 	case <-w.stop:
 		return false

@@ -110,6 +110,9 @@ func (fs *files) openFirst(o *opened, i int, path string, follow context.Context
 	o.stream.owns(release)
 	if fs.sources > 1 {
 		o.stream.admit(fs.sources - 1)
+		if follow == nil && Rereadable([]string{path}) {
+			o.stream.hurries()
+		}
 	}
 	return nil
 }
