@@ -194,7 +194,7 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	if err := o.input.limit(&run, o.files); err != nil {
 		return errors.Join(err, closeOut())
 	}
-	defer o.input.easeCollector(&run)()
+	o.input.easeCollector(&run)
 	if len(codes) > 0 {
 		run.Wants |= analyzer.WantConnections
 	}

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -83,26 +82,15 @@ const (
 	lazyCollector   = 400
 )
 
-// easeCollector makes Go's collector set in later, and returns what undoes that. What
-// a run keeps of its connections has no pointers and leaves no garbage, so there is
-// next to nothing to collect, but each time all that the packages hold is followed.
-// It leaves runs alone whose memory is bounded or that may go on for ever, and GOGC.
-func (o *inputOptions) easeCollector(run *analyzer.Options) (undo func()) {
+// easeCollector makes Go's collector set in later, for the rest of the program. What a
+// run keeps of its connections has no pointers and leaves no garbage, so there is next
+// to nothing to collect, but each time all that the packages hold is followed. It leaves
+// runs alone whose memory is bounded or that may go on for ever, and GOGC.
+func (o *inputOptions) easeCollector(run *analyzer.Options) {
 	if run.MaxMemory > 0 || run.MaxConnections > 0 || o.follow || os.Getenv("GOGC") != "" {
-		return func() {}
+		return
 	}
-	before := debug.SetGCPercent(firstCollection)
-	var mu sync.Mutex
-	over := false
-	set := func(percent int, last bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		if !over {
-			debug.SetGCPercent(percent)
-		}
-		over = over || last
-	}
+	debug.SetGCPercent(firstCollection)
 	type garbage struct{ _ *garbage }
-	runtime.AddCleanup(new(garbage), func(percent int) { set(percent, false) }, lazyCollector) // once it has set in
-	return func() { set(before, true) }
+	runtime.AddCleanup(new(garbage), func(percent int) { debug.SetGCPercent(percent) }, lazyCollector) // once it has set in
 }
