@@ -164,7 +164,7 @@ func (t *tracker) endSome(n int) bool {
 			n--
 			f := t.table.flows.at(l.head)
 			l.head = f.next
-			if f.alone() && t.finishAlone(f) {
+			if f.alone() && (t.finishAlone(f) || t.finishOrderly(f, endInput)) {
 				continue
 			}
 			t.finish(f, endInput)
