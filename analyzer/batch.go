@@ -17,7 +17,6 @@ type Batch struct {
 	packets [BatchPackets]Packet              // of items that Next read, and behind the last item's the place for the next
 	run     PacketRun
 	plain   Packet // the packet of the run that is followed: one place, so that it stays in the nearest cache
-	brief   Brief  // likewise
 	ends    Ends   // scratch
 }
 
@@ -47,12 +46,17 @@ type PacketRun struct {
 	File    uint16
 }
 
-// RunRecord is a packet of a run.
+// RunRecord is a packet of a run. It has all that is asked of most, so that who did not
+// read the packet need not fetch its octets: a processor's cache line from another one,
+// instead of three.
 type RunRecord struct {
 	Time            statemachine.Time
-	At, End         uint32 // of the frame, in the run's octets
-	Src, Dst, Ports uint32 // with IPv4: its addresses, and the first four octets of the TCP header, as numbers
+	At, End         uint32             // of the frame, in the run's octets
+	Src, Dst, Ports uint32             // with IPv4: its addresses, and the first four octets of the TCP header, as numbers
+	Brief           statemachine.Brief // with Short
 	IPv4            bool
+	Short           bool // the segment is Brief; its payload need not be summed there
+	Cut             bool // with Short: the segment's end was not captured
 }
 
 // PacketReader reads the packets of a run. It has no state.
@@ -62,17 +66,9 @@ type PacketReader interface {
 	// Decode sets all of p that a capture tells but Number, Time, Link, File, Src and
 	// Dst. p is zero or was that of another packet of a run.
 	Decode(octets []byte, r *RunRecord, p *Packet)
-	// Brief sets all of b, where the packet's segment can be a Brief, and reports
-	// that it did. The payload need not be summed.
-	Brief(octets []byte, r *RunRecord, b *Brief) bool
-	// WireLen returns how many octets the packet's frame had when it was sent.
-	WireLen(octets []byte, r *RunRecord) uint32
-}
-
-// Brief is a segment of a run that has nothing but what most have.
-type Brief struct {
-	statemachine.Brief
-	FrameLen uint32 // octets of the frame up to the segment's end, captured or not
+	// Sent returns how many octets the frame of a packet with IPv4 had when it was
+	// sent, by its record or by its IP header, whichever has more.
+	Sent(octets []byte, r *RunRecord) int64
 }
 
 // packetKind tells a worker what to do with a packet that Next has read.

@@ -87,17 +87,16 @@ func (t *tracker) judgePacket(f *flow, it *item, side statemachine.Side) {
 		t.finding(f, statemachine.Finding{At: it.at(), Side: side, Code: statemachine.FragmentOverlap})
 	}
 	if f.facts.is&wasCut == 0 && it.isCut() {
-		t.cut(f, it.at(), side, p.CapLen, max(int64(p.WireLen), int64(p.SegOff+p.SegLen)))
+		t.cut(f, it.at(), side, p.CapLen, max(int64(p.WireLen), int64(p.SegOff+p.SegLen))) // by the length in the record, or by that in the IP header
 	}
 }
 
-// cut notes the first packet of the flow's connection without its end: of its octets
-// captured were captured; there are more by the length in its record, or by that in its
-// IP header.
-func (t *tracker) cut(f *flow, at statemachine.Moment, side statemachine.Side, captured uint32, all int64) {
+// cut notes the first packet of the flow's connection whose segment was captured without
+// its end: so many octets of its frame were, of all that were sent.
+func (t *tracker) cut(f *flow, at statemachine.Moment, side statemachine.Side, captured uint32, sent int64) {
 	f.facts.is |= wasCut
 	f.kept |= cutShort
-	t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.SnaplenCut, A: int64(captured), B: all})
+	t.finding(f, statemachine.Finding{At: at, Side: side, Code: statemachine.SnaplenCut, A: int64(captured), B: sent})
 }
 
 // judgeScale reports a window scale in one SYN only (RFC 7323 §2.2), at the

@@ -177,10 +177,10 @@ func (t *tracker) takeRun(b *Batch, items []item) {
 // takeOwn takes a packet of a run, once the clock was moved.
 func (t *tracker) takeOwn(b *Batch, it *item, at statemachine.Moment, o *RunRecord) {
 	i, f := t.table.seek(it)
-	if f != nil && (f.orderly != 0 || t.mayBegin(f)) && b.run.Reader.Brief(b.run.Octets, o, &b.brief) {
-		if side := f.side(it.fromLow); t.keepBrief(i, f, at, side, &b.brief.Brief) {
-			if f.kept&cutShort == 0 && b.brief.FrameLen > o.End-o.At {
-				t.cut(f, at, side, o.End-o.At, max(int64(b.brief.FrameLen), int64(b.run.Reader.WireLen(b.run.Octets, o))))
+	if o.Short && f != nil && (f.orderly != 0 || t.mayBegin(f)) {
+		if side := f.side(it.fromLow); t.keepBrief(i, f, at, side, &o.Brief) {
+			if o.Cut && f.kept&cutShort == 0 {
+				t.cut(f, at, side, o.End-o.At, b.run.Reader.Sent(b.run.Octets, o))
 			}
 			return
 		}

@@ -60,37 +60,36 @@ func fillPlain(p *analyzer.Packet) {
 	fillSegment(p, (*tcpHeader)(f[fourTCP:]), p.Frame[leastPlain:])
 }
 
-// Brief makes b that of a plain packet, where its segment can be one and IPv4 carries
-// it; see analyzer.PacketReader.
-func (*plainReader) Brief(octets []byte, o *analyzer.RunRecord, b *analyzer.Brief) bool {
+// brief sets what o tells of the segment of a plain packet with IPv4, where that can be
+// a Brief. rest is what was captured behind the fixed TCP header.
+func (f *plainFrame) brief(rest []byte, o *analyzer.RunRecord) {
 	const (
-		stamped  = tcpLen + stampsLen
 		has      = uint32(statemachine.ACK)
 		mayHave  = has | uint32(statemachine.BriefFlags)
 		allFlags = 0xfff
 	)
-	be, frame := binary.BigEndian, octets[o.At:o.End]
-	f := (*plainFrame)(frame)
-	word := be.Uint32(f[fourTCP+12:]) // data offset, control bits, window
-	flags, last := word>>16&allFlags, be.Uint32(f[fourTCP+16:])
-	if !o.IPv4 || flags&^mayHave != 0 || flags&has == 0 || last&0xffff != 0 {
-		return false
+	be := binary.BigEndian
+	word, last := be.Uint32(f[fourTCP+12:]), be.Uint32(f[fourTCP+16:]) // data offset, control bits, window; checksum, urgent pointer
+	flags := word >> 16 & allFlags
+	if o.Short = false; flags&^mayHave != 0 || flags&has == 0 || last&0xffff != 0 {
+		return
 	}
-	header := word >> 28 * 4
-	b.TSVal, b.TSEcr, b.Bits = 0, 0, statemachine.BriefBits(flags)|statemachine.BriefIPID // ACK stands for BriefUnsummed
+	b, header := &o.Brief, int(word>>28)*4
+	b.Bits = statemachine.BriefBits(flags) | statemachine.BriefIPID // ACK stands for BriefUnsummed
 	switch {
-	case header == stamped && len(frame) >= leastPlain+stampsLen && be.Uint32(frame[leastPlain:]) == stampsAlone:
-		b.TSVal, b.TSEcr = be.Uint32(frame[leastPlain+4:]), be.Uint32(frame[leastPlain+8:])
+	case header == tcpLen+stampsLen && len(rest) >= stampsLen && be.Uint32(rest) == stampsAlone:
+		b.TSVal, b.TSEcr = be.Uint32(rest[4:]), be.Uint32(rest[8:])
 		b.Bits |= statemachine.BriefStamped
-	case header != tcpLen:
-		return false
+	case header == tcpLen:
+		b.TSVal, b.TSEcr = 0, 0
+	default:
+		return
 	}
 	n := f.length()
 	b.Seq, b.Ack = statemachine.Seq(be.Uint32(f[fourTCP+4:])), statemachine.Seq(be.Uint32(f[fourTCP+8:]))
-	b.Len, b.Window, b.Sum = uint16(n)-uint16(header), uint16(word), uint16(last>>16)
+	b.Len, b.Window, b.Sum = uint16(n-header), uint16(word), uint16(last>>16)
 	b.IPID, b.TTL = be.Uint16(f[fourID:]), f[fourTTL]
-	b.FrameLen = uint32(fourTCP + n)
-	return true
+	o.Short, o.Cut = true, n > tcpLen+len(rest)
 }
 
 // Timestamps alone, aligned (RFC 7323 appendix A), and how many octets that is.

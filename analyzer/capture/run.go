@@ -58,13 +58,19 @@ func (*plainReader) Ends(octets []byte, o *analyzer.RunRecord, e *analyzer.Ends)
 }
 
 // Decode decodes a packet; see analyzer.PacketReader.
-func (r *plainReader) Decode(octets []byte, o *analyzer.RunRecord, p *analyzer.Packet) {
-	p.Frame, p.CapLen, p.WireLen = octets[o.At:o.End:o.End], o.End-o.At, r.WireLen(octets, o)
+func (*plainReader) Decode(octets []byte, o *analyzer.RunRecord, p *analyzer.Packet) {
+	p.Frame, p.CapLen, p.WireLen = octets[o.At:o.End:o.End], o.End-o.At, wireLen(octets, o)
 	fillPlain(p)
 }
 
-// WireLen returns the last field of the record's header; see analyzer.PacketReader.
-func (*plainReader) WireLen(octets []byte, o *analyzer.RunRecord) uint32 {
+// Sent returns how long a frame was; see analyzer.PacketReader.
+func (*plainReader) Sent(octets []byte, o *analyzer.RunRecord) int64 {
+	f := (*plainFrame)(octets[o.At:o.End])
+	return max(int64(wireLen(octets, o)), int64(fourTCP+f.length()))
+}
+
+// wireLen returns the last field of the record's header.
+func wireLen(octets []byte, o *analyzer.RunRecord) uint32 {
 	return binary.LittleEndian.Uint32(octets[o.At-4:])
 }
 

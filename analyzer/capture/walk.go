@@ -179,7 +179,8 @@ func (r *pcap) walk(room walkedRoom, octets []byte, from int) (n int, inOrder bo
 		if o.IPv4 = f.isFour(); o.IPv4 {
 			o.Src, o.Dst, o.Ports = f.four()
 			sums[n] = analyzer.SumIPv4(o.Src, o.Dst, o.Ports)
-		} else if !sumOther(rest[pcapRecordHeader:size], &sums[n]) {
+			f.brief(rest[pcapRecordHeader+leastPlain:size], o)
+		} else if o.Short = false; !sumOther(rest[pcapRecordHeader:size], &sums[n]) {
 			break
 		}
 		o.At, o.End = at, at+captured
