@@ -144,51 +144,6 @@ func (t *tracker) take(it *item) (*flow, statemachine.Side) {
 	return t.takeNow(it, backwards)
 }
 
-// takeRun takes the packets of the batch's run, of which these are the items.
-func (t *tracker) takeRun(b *Batch, items []item) {
-	r := &b.run
-	if c := t.calm(); c.holds(r) { // the others' packets are left out
-		for k := range items {
-			i := int(r.Own[k]) - r.Passed
-			at := r.at(i)
-			t.now, t.own = at, true
-			t.takeOwn(b, &items[k], at, &r.Records[i])
-		}
-		t.tick(r.at(len(r.Records) - 1))
-		return
-	}
-	k := 0
-	for i := range r.Records {
-		at := r.at(i)
-		backwards := t.tick(at)
-		if i != r.place(k) {
-			continue
-		}
-		if t.own = true; backwards {
-			b.decode(&items[k], at, &r.Records[i])
-			t.takeNow(&items[k], true)
-		} else {
-			t.takeOwn(b, &items[k], at, &r.Records[i])
-		}
-		k++
-	}
-}
-
-// takeOwn takes a packet of a run, once the clock was moved.
-func (t *tracker) takeOwn(b *Batch, it *item, at statemachine.Moment, o *RunRecord) {
-	i, f := t.table.seek(it)
-	if o.Short && f != nil && (f.orderly != 0 || t.mayBegin(f)) {
-		if side := f.side(it.fromLow); t.keepBrief(i, f, at, side, &o.Brief) {
-			if o.Cut && f.kept&cutShort == 0 {
-				t.cut(f, at, side, o.End-o.At, b.run.Reader.Sent(b.run.Octets, o))
-			}
-			return
-		}
-	}
-	b.decode(it, at, o)
-	t.takeFound(i, f, it, false)
-}
-
 // takeNow is take once the clock was moved.
 func (t *tracker) takeNow(it *item, backwards bool) (*flow, statemachine.Side) {
 	i, f := t.table.seek(it)
@@ -280,14 +235,6 @@ func (t *tracker) tick(at statemachine.Moment) (backwards bool) {
 	t.wentBack = t.wentBack || backwards
 	t.moveTo(at)
 	return backwards
-}
-
-// calm returns when no timer fires, for all that is known now.
-func (t *tracker) calm() calm {
-	if t.idles {
-		return calm{}
-	}
-	return calm{from: t.now.Time, before: t.table.due, long: t.quiet}
 }
 
 // moveTo is tick for a packet whose time does not matter otherwise.
