@@ -39,8 +39,11 @@ func newBatch(seed hashSeed) *Batch { return &Batch{seed: seed} }
 // does not take stays there till that is filled again.
 func (b *Batch) SlotForNext() *Packet { return &b.packets[b.own] }
 
-// prepare makes the items of the run and returns those of the whole batch.
-func (b *Batch) prepare() []item {
+// prepare makes the items of the run, looks up the flows of all items, and returns them.
+func (b *Batch) prepare(t *table) []item {
+	for i := range b.items[:b.own] {
+		t.warm(&b.items[i])
+	}
 	records, own, passed, seed := b.run.Records, b.run.Own, b.run.Passed, b.seed
 	items := b.items[b.own:][:len(own)]
 	for k, place := range own {
@@ -51,6 +54,7 @@ func (b *Batch) prepare() []item {
 		} else {
 			b.name(it, o)
 		}
+		t.warm(it)
 	}
 	return b.items[:b.own+len(items)]
 }
@@ -101,7 +105,7 @@ func (b *Batch) move(p *Packet) *Packet {
 // EachOfRun calls fn for the packets of the run in their order, with nil for one of
 // another worker. Src and Dst are set.
 func (b *Batch) EachOfRun(fn func(at statemachine.Moment, p *Packet)) {
-	items, k := b.prepare()[b.own:], 0
+	items, k := b.prepare(newTable())[b.own:], 0
 	for i := range b.run.Records {
 		var p *Packet
 		if at := b.run.at(i); i == b.run.place(k) {

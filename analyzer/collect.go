@@ -179,45 +179,54 @@ func (s *saying) openRank(place int) rankOf {
 	return rankOf{s.opens[place].when, s.opens[place].first}
 }
 
-// deliver puts the events of a worker where they belong.
+// deliver puts the events of a worker where they belong, and tells the numbers of the
+// connections in those for the crowd.
 func (c *collector) deliver(s *saying) {
-	i := s.worker
-	opens, crowd, filled, from := 0, 0, 0, uint32(0)
-	sorted := true
-	for k := range s.events {
-		e := &s.events[k]
-		if e.kind == openEvent {
-			c.renumber(i, s.opens[opens].ref, s.opens[opens].id)
-			opens++
-			continue
+	at := placesOf{worker: s.worker}
+	sorted, crowd := true, 0
+	for n := range uint32(len(s.opens)) + 1 {
+		for ; at.event < len(s.events) && s.events[at.event].opens == n; at.event++ {
+			c.put(s, &at)
 		}
-		id := c.numbers[i][e.ref]
-		if e.kind == crowdEvents {
-			s.crowd[crowd].conn = id
-			sorted = sorted && (crowd == 0 || s.crowd[crowd-1].at.Packet <= s.crowd[crowd].at.Packet)
-			crowd++
-			continue
+		for ; crowd < len(s.crowd) && s.crowd[crowd].opens == n; crowd++ {
+			e := &s.crowd[crowd]
+			e.conn = c.numbers[s.worker][e.conn]
+			sorted = sorted && (crowd == 0 || s.crowd[crowd-1].at.Packet <= e.at.Packet)
 		}
-		item := s.items[from : from+e.size]
-		from += e.size
-		switch e.kind {
-		case noteEvent:
-			c.item = append(binary.AppendUvarint(c.item[:0], uint64(id)), item...)
-			c.notes.add(e.key, c.item)
-		case recordEvent:
-			c.records.add(uint64(id), item)
-		case startEvent:
-			c.item = append(binary.AppendUvarint(c.item[:0], uint64(id)), item...)
-			c.starts.add(e.key, c.item)
-		case filledEvent:
-			s.filled[filled].ID = id
-			c.give(&s.filled[filled])
-			filled++
-		case openEvent, crowdEvents: // without an item
+		if n < uint32(len(s.opens)) {
+			c.renumber(s.worker, s.opens[n].ref, s.opens[n].id)
 		}
 	}
 	if !sorted {
 		slices.SortStableFunc(s.crowd, func(a, b crowdEvent) int { return cmp.Compare(a.at.Packet, b.at.Packet) })
+	}
+}
+
+// placesOf are places in what a worker says.
+type placesOf struct {
+	worker, event, filled int
+	item                  uint32 // octet
+}
+
+// put puts the next event where it belongs.
+func (c *collector) put(s *saying, at *placesOf) {
+	e := &s.events[at.event]
+	id := c.numbers[at.worker][e.ref]
+	item := s.items[at.item : at.item+e.size]
+	at.item += e.size
+	switch e.kind {
+	case noteEvent:
+		c.item = append(binary.AppendUvarint(c.item[:0], uint64(id)), item...)
+		c.notes.add(e.key, c.item)
+	case recordEvent:
+		c.records.add(uint64(id), item)
+	case startEvent:
+		c.item = append(binary.AppendUvarint(c.item[:0], uint64(id)), item...)
+		c.starts.add(e.key, c.item)
+	case filledEvent:
+		s.filled[at.filled].ID = id
+		c.give(&s.filled[at.filled])
+		at.filled++
 	}
 }
 

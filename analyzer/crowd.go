@@ -67,6 +67,7 @@ type crowdEvent struct {
 	kind        crowdKind
 	seq         statemachine.Seq
 	conn        uint32 // the connection's number, or the flow's index until that is known
+	opens       uint32 // as that of an event
 }
 
 // source is one host that opens connections or sends resets.

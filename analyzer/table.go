@@ -51,23 +51,19 @@ func (t *table) find(k *flowKey, hash uint32) uint32 {
 	}
 }
 
-// warm looks up the flows of items, for seek, and reads the beginning of each. Each
-// alone would wait for its own, which with many connections lie in main memory;
-// loads that do not depend on each other go on side by side.
-func (t *table) warm(items []item) {
-	var sum keyRest
-	for i := range items {
-		it := &items[i]
-		r := &t.recent[it.hash%recentSlots]
-		if r.hash != it.hash || r.flow == 0 {
-			*r = slot{it.hash, t.likely(it.hash)}
-		}
-		if it.hint = r.flow; it.hint != 0 {
-			it.flow = t.flows.at(it.hint)
-			sum += it.flow.key.rest
-		}
+// warm looks up the flow of an item, for seek, and reads its beginning. Called for all
+// items of a batch before they are followed, it spares each the wait for its own flow,
+// which with many connections lies in main memory: loads that do not depend on each
+// other go on side by side.
+func (t *table) warm(it *item) {
+	r := &t.recent[it.hash%recentSlots]
+	if r.hash != it.hash || r.flow == 0 {
+		*r = slot{it.hash, t.likely(it.hash)}
 	}
-	t.warmed = sum // somebody must want it, or nothing is read
+	if it.hint = r.flow; it.hint != 0 {
+		it.flow = t.flows.at(it.hint)
+		t.warmed += it.flow.key.rest // somebody must want it, or nothing is read
+	}
 }
 
 // likely returns the index of the first flow with a hash, 0 when there is none.

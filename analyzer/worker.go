@@ -33,20 +33,19 @@ const maxWorkers = 8
 type eventKind uint8
 
 const (
-	openEvent   eventKind = iota // a connection was recognised: the next of opens
-	noteEvent                    // a note, coded, its connection's number to be put before it
+	noteEvent   eventKind = iota // a note, coded, its connection's number to be put before it
 	recordEvent                  // a connection's record, coded likewise
 	startEvent                   // where a connection begins, coded likewise
-	crowdEvents                  // something for the crowd: the next of crowd
 	filledEvent                  // a connection's record for a sink that takes them in any order: the next of filled
 )
 
 // event is something that a worker says, of the flow with the index ref.
 type event struct {
-	key  uint64 // of the item in its spool
-	ref  uint32
-	size uint32 // octets of the item
-	kind eventKind
+	key   uint64 // of the item in its spool
+	ref   uint32
+	size  uint32 // octets of the item
+	opens uint32 // connections that were recognised before, in the same saying: by now the flow may have another one
+	kind  eventKind
 }
 
 // saying is what a worker says of sayingPackets packets.
@@ -203,8 +202,7 @@ func (w *worker) see(p *Packet) {
 // follow takes the packets of the batch to their connections.
 func (w *worker) follow() {
 	b, t := w.batch, w.tracker
-	items := b.prepare()
-	t.table.warm(items)
+	items := b.prepare(t.table)
 	own := 0
 	for i, kind := range b.kinds[:b.n] {
 		switch kind {
@@ -244,10 +242,7 @@ func (w *worker) handRest() bool {
 	}
 }
 
-func (w *worker) opened(o opening) {
-	w.now.opens = append(w.now.opens, o)
-	w.say(openEvent, 0, o.ref, len(w.now.items))
-}
+func (w *worker) opened(o opening) { w.now.opens = append(w.now.opens, o) }
 
 func (w *worker) nextJoined() *crowdEvent {
 	s, n := w.now, len(w.now.crowd)
@@ -258,11 +253,13 @@ func (w *worker) nextJoined() *crowdEvent {
 	return &s.crowd[n]
 }
 
-func (w *worker) joined(e *crowdEvent) { w.say(crowdEvents, 0, e.conn, len(w.now.items)) }
+func (w *worker) joined(e *crowdEvent) { e.opens = uint32(len(w.now.opens)) }
 
 // say notes an event whose item is what was appended to items since from.
 func (w *worker) say(kind eventKind, key uint64, ref uint32, from int) {
-	w.now.events = append(w.now.events, event{key: key, ref: ref, size: uint32(len(w.now.items) - from), kind: kind})
+	w.now.events = append(w.now.events, event{
+		key: key, ref: ref, size: uint32(len(w.now.items) - from), opens: uint32(len(w.now.opens)), kind: kind,
+	})
 }
 
 func (w *worker) take(n *Note) {
