@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -44,8 +45,9 @@ func TestRatios(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	ratios(&b, [][]result{{{list: list(1, 2, 1, 8)}}, {{list: list(1, 4, 2, 8)}}})
-	for _, want := range []string{"| bulk | summary | tcptrace -n | 0.500 | 0.250 |\n", "| bulk | lines | tcpdump -nn | 0.125 | 0.250 |\n"} {
+	without := slices.Delete(list(1, 0, 1, 4), 1, 2)
+	ratios(&b, [][]result{{{list: list(1, 2, 1, 8)}}, {{list: list(1, 4, 2, 8)}}, {{list: without}}})
+	for _, want := range []string{"| bulk | summary | tcptrace -n | 0.500 | 0.250 | left out |\n", "| bulk | lines | tcpdump -nn | 0.125 | 0.250 | 0.250 |\n"} {
 		if !bytes.Contains(b.Bytes(), []byte(want)) {
 			t.Errorf("%s lacks %s", b.String(), want)
 		}

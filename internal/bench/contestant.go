@@ -65,7 +65,7 @@ func contestants(o *options, s capgen.Scene, file string) []contestant {
 	}
 	if s == capgen.Flood {
 		list[2].slow = true
-		if free := availableMemory(); free < floodMemory {
+		if free := awaitMemory(floodMemory); free < floodMemory {
 			fmt.Fprintf(os.Stderr, "tcptrace needs 17 GB for the flood, %.0f GB are free: left out\n", free)
 			list = slices.Delete(list, 1, 2)
 		}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tcpstate/tcpstate/internal/capgen"
 )
@@ -74,7 +75,12 @@ func ratios(w io.Writer, times [][]result) {
 			for _, t := range times {
 				list := t[k].list
 				own := slices.IndexFunc(list, func(o contestant) bool { return o.ours && o.kind == c.kind })
-				fmt.Fprintf(w, " %.3f |", list[own].time()/list[i].time())
+				peer := slices.IndexFunc(list, func(o contestant) bool { return o.name == c.name && o.kind == c.kind })
+				if peer < 0 {
+					fmt.Fprint(w, " left out |")
+					continue
+				}
+				fmt.Fprintf(w, " %.3f |", list[own].time()/list[peer].time())
 			}
 			fmt.Fprintln(w)
 		}
@@ -90,6 +96,18 @@ func load() string {
 	}
 	f := strings.Fields(string(b))
 	return f[0]
+}
+
+// awaitMemory waits a while for so much memory, in GB, which may take some time to
+// become free when a large program has ended, and returns how much there is.
+func awaitMemory(enough float64) (free float64) {
+	for range 30 {
+		if free = availableMemory(); free >= enough {
+			break
+		}
+		time.Sleep(time.Second)
+	}
+	return free
 }
 
 // availableMemory returns how much memory the machine has to spare, in GB.
