@@ -33,8 +33,10 @@ type walked struct {
 type walkedPart struct {
 	from    int
 	found   []analyzer.RunRecord
-	dealt   analyzer.Dealt // whose they are, when there are several readers
-	inOrder bool           // of time
+	sums    []analyzer.FlowSum // of their flows
+	dealt   analyzer.Dealt     // whose they are, with isDealt
+	isDealt bool
+	inOrder bool // of time
 }
 
 // walkedRoom is room for records, and for the sums of their flows.
@@ -66,19 +68,31 @@ func (w *walked) part(from int, octets []byte, r *pcap, a *ahead) *walkedPart {
 		if a.room.records == nil {
 			a.room = newWalkedRoom(stretch)
 		}
-		a.mine.walk(from, octets, r, a.room, a.dealer)
+		a.mine.walk(from, octets, r, a.room)
+		a.mine.deal(a.dealer)
 		return &a.mine
 	}
 	defer w.mu.Unlock()
 	for i := a.next; i < len(w.parts); i++ {
 		if p := w.parts[i]; p.from == from {
 			a.next = i + 1
-			if a.dealer != nil {
-				a.dealer.Adopt(&p.dealt)
-			}
+			p.deal(a.dealer)
 			return p
 		}
 	}
+	p := w.add(from, octets, r)
+	a.next = len(w.parts)
+	p.deal(a.dealer)
+	// What follows is walked over too, as long as nothing else comes: so the octets of
+	// a block mostly stay in the cache of one processor. It is dealt in its turn.
+	for q := p; len(q.found) == stretch; {
+		q = w.add(int(q.found[stretch-1].End), octets, r)
+	}
+	return p
+}
+
+// add walks over the records from an octet of the block on.
+func (w *walked) add(from int, octets []byte, r *pcap) *walkedPart {
 	var p *walkedPart
 	if n := len(w.spare); n > 0 {
 		p, w.spare = w.spare[n-1], w.spare[:n-1]
@@ -92,20 +106,28 @@ func (w *walked) part(from int, octets []byte, r *pcap, a *ahead) *walkedPart {
 	if len(room.records) == 0 { // parts overlap, where one was walked over twice
 		room = newWalkedRoom(stretch)
 	}
-	p.walk(from, octets, r, room, a.dealer)
+	p.walk(from, octets, r, room)
 	w.used = min(w.used+len(p.found), mostRecords)
 	w.parts = append(w.parts, p)
 	return p
 }
 
-// walk makes p what lies from an octet of a block on, as far as there is room for it,
-// dealt by d.
-func (p *walkedPart) walk(from int, octets []byte, r *pcap, room walkedRoom, d *analyzer.Dealer) {
+// walk makes p what lies from an octet of a block on, as far as there is room for it.
+func (p *walkedPart) walk(from int, octets []byte, r *pcap, room walkedRoom) {
 	var n int
 	n, p.inOrder = r.walk(room, octets[from:], from)
-	p.from, p.found = from, room.records[:n]
-	if d != nil {
-		d.Deal(&p.dealt, room.sums[:n])
+	p.from, p.found, p.sums, p.isDealt = from, room.records[:n], room.sums[:n], false
+}
+
+// deal deals the records by d, unless that is nil; d has dealt all packets before them.
+func (p *walkedPart) deal(d *analyzer.Dealer) {
+	switch {
+	case d == nil:
+	case p.isDealt:
+		d.Adopt(&p.dealt)
+	default:
+		d.Deal(&p.dealt, p.sums)
+		p.isDealt = true
 	}
 }
 
