@@ -22,19 +22,11 @@ func (t *tracker) mayKeep() bool {
 	return t.notes == nil && t.opt.openings != openingsNone && !t.speaks() && !t.limited && t.opt.Machine.TimeWait >= leastTimeWait
 }
 
-// keep keeps a segment of a connection that is alone but for its opening, and
-// reports whether that was possible. What the segment means for others is said
-// at once.
+// keep keeps a segment of a connection that is alone, and reports whether that was
+// possible. What the segment means for others is said at once.
 func (t *tracker) keep(i uint32, f *flow, it *item, side statemachine.Side) bool {
-	if f.orderly != 0 {
-		return t.keepNext(i, f, it, side)
-	}
-	at, seg := it.at(), &it.packet.Segment
-	if seg.Flags&statemachine.SYN != 0 || !t.mayBegin(f) || !t.isSoon(f, at) || !t.begin(f).Add(at, side, seg) {
-		return false
-	}
-	t.began(f, at, side, seg.Seq)
-	return true
+	var b statemachine.Brief
+	return (f.orderly != 0 || t.mayBegin(f)) && b.Set(&it.packet.Segment) && t.keepBrief(i, f, it.at(), side, &b)
 }
 
 // mayBegin reports that of the flow's connection, which is alone, its opening is kept
@@ -57,49 +49,31 @@ func (t *tracker) beginAgain(f *flow, o *statemachine.Orderly) {
 	o.Begin(a.at, a.seq, t.helds.at(f.held).Segment.Seq.Add(1))
 }
 
-// began notes that the first segment behind the opening was kept.
-func (t *tracker) began(f *flow, at statemachine.Moment, side statemachine.Side, seq statemachine.Seq) {
-	t.join(f, at, side, crowdDone, seq)
-	f.last = at
-}
-
 // isSoon reports that a segment comes behind the flow's last, and before a closing
 // connection counts as silent.
 func (t *tracker) isSoon(f *flow, at statemachine.Moment) bool {
 	return uint64(at.Time-f.last.Time) < uint64(t.quiet) // not negative, which would be huge
 }
 
-// keepNext is keep for a connection of which a segment behind the SYN-ACK is kept.
-func (t *tracker) keepNext(i uint32, f *flow, it *item, side statemachine.Side) bool {
-	at := it.at()
-	if !t.isSoon(f, at) {
-		return false
-	}
-	o := t.orderlies.at(f.orderly)
-	if !o.Add(at, side, &it.packet.Segment) {
-		return false
-	}
-	t.kept(i, f, at, o)
-	return true
-}
-
-// keepBrief is keep for a Brief.
+// keepBrief is keep for a Brief, of a connection of which a segment behind the opening is
+// kept, or may be.
 func (t *tracker) keepBrief(i uint32, f *flow, at statemachine.Moment, side statemachine.Side, b *statemachine.Brief) bool {
 	if !t.isSoon(f, at) {
 		return false
 	}
-	if f.orderly == 0 {
-		if !t.begin(f).AddBrief(at, side, b) {
-			return false
-		}
-		t.began(f, at, side, b.Seq)
-	} else {
+	if f.orderly != 0 {
 		o := t.orderlies.at(f.orderly)
-		if !o.AddBrief(at, side, b) {
+		if !o.Add(at, side, b) {
 			return false
 		}
 		t.kept(i, f, at, o)
+		return true
 	}
+	if !t.begin(f).Add(at, side, b) {
+		return false
+	}
+	t.join(f, at, side, crowdDone, b.Seq)
+	f.last = at
 	return true
 }
 

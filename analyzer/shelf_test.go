@@ -25,7 +25,8 @@ func TestShelf(t *testing.T) {
 		seq := sm.Seq(i + 1)
 		for k := range n {
 			seg := sm.Segment{Seq: seq, Ack: 8, Flags: sm.ACK, Len: sm.Size(k), Window: uint16(i)}
-			if !o.Add(sm.Moment{Packet: uint64(2 + k), Time: sm.Time(i)}, sm.Client, &seg) {
+			var b sm.Brief
+			if !b.Set(&seg) || !o.Add(sm.Moment{Packet: uint64(2 + k), Time: sm.Time(i)}, sm.Client, &b) {
 				t.Fatal("a segment was not kept")
 			}
 			seq = seg.End()

@@ -157,7 +157,7 @@ func (t *tracker) takeFound(i uint32, f *flow, it *item, backwards bool) (*flow,
 		t.unshelve(f)
 	}
 	if f != nil && f.orderly != 0 && !backwards {
-		if side := f.side(it.fromLow); t.keepNext(i, f, it, side) {
+		if side := f.side(it.fromLow); t.keep(i, f, it, side) {
 			if it.odd {
 				t.judgePacket(f, it, side)
 			}

@@ -28,8 +28,8 @@ const (
 	briefServer = BriefBits(SYN) // of an OrderlySegment: the server sent it
 )
 
-// set makes b that of seg, and reports whether seg can be one.
-func (b *Brief) set(seg *Segment) bool {
+// Set makes b that of seg, and reports whether seg can be one.
+func (b *Brief) Set(seg *Segment) bool {
 	if seg.Flags&^Flags(BriefFlags) != ACK || seg.Options.Set&^OptTimestamp != 0 || seg.Urgent != 0 || seg.Len >= maxPlainLen {
 		return false
 	}

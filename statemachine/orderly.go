@@ -72,13 +72,7 @@ func (o *Orderly) Begin(at Moment, seq, ack Seq) {
 
 // Add keeps the next segment, unless it is not the one that comes next or there
 // is no room for it: then it changes nothing and returns false.
-func (o *Orderly) Add(at Moment, side Side, seg *Segment) bool {
-	var b Brief
-	return b.set(seg) && o.AddBrief(at, side, &b)
-}
-
-// AddBrief is Add for a Brief.
-func (o *Orderly) AddBrief(at Moment, side Side, b *Brief) bool {
+func (o *Orderly) Add(at Moment, side Side, b *Brief) bool {
 	side &= 1 // so that places of arrays need no check
 	peer, fin := side^1, Flags(b.Bits)&FIN
 	if b.Seq != o.nxt[side] || b.Ack.Sub(o.una[peer]) > o.nxt[peer].Sub(o.una[peer]) {

@@ -67,11 +67,12 @@ func asBrief(t *testing.T, p *analyzer.Packet) bool {
 		var k statemachine.Orderly
 		at := statemachine.Moment{Packet: p.Number, Time: p.Time}
 		k.Begin(at, seg.Ack-1, seg.Seq)
-		ok := k.Add(at, statemachine.Client, &ack)
+		var b statemachine.Brief
+		ok := b.Set(&ack) && k.Add(at, statemachine.Client, &b)
 		if i == 0 {
-			ok = ok && k.AddBrief(at, statemachine.Client, &o.Brief)
+			ok = ok && k.Add(at, statemachine.Client, &o.Brief)
 		} else {
-			ok = ok && k.Add(at, statemachine.Client, seg)
+			ok = ok && b.Set(seg) && k.Add(at, statemachine.Client, &b)
 		}
 		if !ok {
 			t.Fatalf("frame % x: not kept, %+v, Brief %+v", p.Frame, seg, o.Brief)
