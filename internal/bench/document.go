@@ -77,7 +77,7 @@ func ratios(w io.Writer, times [][]result) {
 				own := slices.IndexFunc(list, func(o contestant) bool { return o.ours && o.kind == c.kind })
 				peer := slices.IndexFunc(list, func(o contestant) bool { return o.name == c.name && o.kind == c.kind })
 				if peer < 0 {
-					fmt.Fprint(w, " left out |")
+					fmt.Fprintf(w, " left out |")
 					continue
 				}
 				fmt.Fprintf(w, " %.3f |", list[own].time()/list[peer].time())
