@@ -10,8 +10,9 @@ import (
 // cache still when it is decoded.
 const blockSize = 128 << 10
 
-// maxBlocks bounds the blocks that wait for the slowest reader.
-const maxBlocks = 8
+// spareBlocks is how many blocks there may be besides one for each reader: what is read
+// ahead, and what waits for the slowest.
+const spareBlocks = 2
 
 // shared is a stream that several taps read, each all of it and at its own
 // pace. Whichever comes to its end first reads on for all.
@@ -100,7 +101,7 @@ func (t *tap) next() ([]byte, error) {
 	for {
 		if i := t.at - s.first; i < len(s.blocks) {
 			t.at, t.held = t.at+1, s.blocks[i]
-			if s.early && i == len(s.blocks)-1 && len(s.blocks) < maxBlocks && !s.reading && s.err == nil {
+			if s.early && i == len(s.blocks)-1 && len(s.blocks) < s.room() && !s.reading && s.err == nil {
 				s.read()
 			}
 			return t.held.octets, nil
@@ -108,13 +109,16 @@ func (t *tap) next() ([]byte, error) {
 		if s.err != nil {
 			return nil, s.err
 		}
-		if s.reading || len(s.blocks) == maxBlocks {
+		if s.reading || len(s.blocks) >= s.room() {
 			s.moved.Wait()
 			continue
 		}
 		s.read()
 	}
 }
+
+// room returns how many blocks there may be. It grows smaller as readers leave.
+func (s *shared) room() int { return s.taps + spareBlocks }
 
 // hurries has who comes first to a block read the one behind it, so that the others,
 // who come a moment later, need not wait for it. It is for streams of which the next
