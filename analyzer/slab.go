@@ -1,6 +1,10 @@
 package analyzer
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/tcpstate/tcpstate/internal/pages"
+)
 
 // slabBits sets the size of a slab's chunks: 2^slabBits elements.
 const slabBits = 9
@@ -40,10 +44,6 @@ func (s *slab[T]) grow() {
 	s.chunks = append(s.chunks, (*[1 << slabBits]T)(freshPages[T](1<<slabBits)))
 }
 
-// page is the size of the pages that memory is lent in, in octets; where pages
-// are larger, some are touched more than once.
-const page = 4096
-
 // freshPages returns n zeroed elements whose pages the system has lent already.
 // To read a fresh page first costs two faults: for the first the system lends
 // its page of zeros, and for the second it has to stop all processors.
@@ -51,10 +51,10 @@ func freshPages[T any](n int) []T {
 	var zero T
 	s := make([]T, n)
 	size := unsafe.Sizeof(zero)
-	if populate(unsafe.Pointer(unsafe.SliceData(s)), uintptr(n)*size) {
+	if pages.Lend(unsafe.Pointer(unsafe.SliceData(s)), uintptr(n)*size) {
 		return s
 	}
-	for i := 0; i < n; i += max(1, page/max(1, int(size))) {
+	for i := 0; i < n; i += max(1, pages.Size/max(1, int(size))) {
 		s[i] = zero
 	}
 	return s

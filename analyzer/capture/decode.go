@@ -6,6 +6,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"github.com/tcpstate/tcpstate/analyzer"
+	_ "github.com/tcpstate/tcpstate/internal/pages/tables" // of package layers
 	"github.com/tcpstate/tcpstate/statemachine"
 )
 

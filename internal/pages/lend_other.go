@@ -1,8 +1,11 @@
 //go:build !linux
 
-package analyzer
+package pages
 
 import "unsafe"
 
-// populate is for systems that lend several pages in one call; others do not.
-func populate(unsafe.Pointer, uintptr) bool { return false }
+// Lend is for systems that lend several pages in one call; others do not.
+func Lend(unsafe.Pointer, uintptr) bool { return false }
+
+// LendWithin is as Lend.
+func LendWithin(unsafe.Pointer, uintptr) bool { return false }
