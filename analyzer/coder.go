@@ -53,13 +53,6 @@ func flag(c *coder, v *bool) {
 	*v = n != 0
 }
 
-// given codes whether anything of a group is given, of which what follows in the
-// form may then be left out, and reports it.
-func given(c *coder, some bool) bool {
-	flag(c, &some)
-	return some
-}
-
 // moment codes a moment near another one.
 func moment(c *coder, v *statemachine.Moment, base statemachine.Moment) {
 	packet, t := int64(v.Packet-base.Packet), v.Time-base.Time

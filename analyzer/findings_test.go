@@ -184,9 +184,7 @@ func TestCodersRoundTrip(t *testing.T) {
 			a.key.rest = keyRestOf(a.key.lowPort(), a.key.highPort(), 0)
 			a.key.low, a.key.high = address{0, mapped | 7}, address{0, mapped | 9}
 		}
-		c := coder{}
-		a.code(&c)
-		b.code(&coder{b: c.b, reading: true})
+		b.unpack(a.pack(nil))
 		b.id = a.id // the spool's key
 		if a != b {
 			t.Fatalf("record\n%+v\n%+v", a, b)
@@ -203,7 +201,7 @@ func TestCodersRoundTrip(t *testing.T) {
 		default:
 			fillRandom(r, reflect.ValueOf(&n.Step).Elem())
 		}
-		c = coder{}
+		c := coder{}
 		n.code(&c)
 		m := Note{Packet: n.Packet, Conn: n.Conn}
 		m.code(&coder{b: c.b, reading: true})

@@ -120,6 +120,25 @@ func (n *Note) codeEnds(c *coder) {
 	n.Ends = endsOf(&k, lowIsClient)
 }
 
+// code writes or reads the key, addresses of IPv4 in their four octets.
+func (k *flowKey) code(c *coder) {
+	r, lowPort, highPort := k.realm(), k.lowPort(), k.highPort()
+	number(c, &r)
+	number(c, &lowPort)
+	number(c, &highPort)
+	k.rest = keyRestOf(lowPort, highPort, r)
+	for _, w := range [...]*address{&k.low, &k.high} {
+		if r.is4() {
+			a := uint32(w.lo)
+			number(c, &a)
+			*w = address{0, mapped | uint64(a)}
+			continue
+		}
+		number(c, &w.hi)
+		number(c, &w.lo)
+	}
+}
+
 func (n *Note) codeStep(c *coder) {
 	s := &n.Step
 	near := statemachine.Moment{Packet: n.Packet}

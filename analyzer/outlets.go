@@ -1,103 +1,29 @@
 package analyzer
 
 import (
-	"cmp"
 	"errors"
-
-	"github.com/tcpstate/tcpstate/statemachine"
 )
 
 // recordSpool keeps the records of ended connections by their numbers and, for
 // a second pass, where each of them begins.
 type recordSpool struct {
 	records, starts *spool
-	c               coder
+	packed          []byte                          // scratch
 	pick            func(*Connection) (bool, error) // nil: all
+	preparer        Preparer                        // nil: nobody prepares anything for the sink
 	drops           uint64                          // lost by the capture, known once it was read
 	chosen          *connSet                        // those that pick took, once it was asked
 }
 
 func (s *recordSpool) take(r *record) {
 	if s.records != nil {
-		s.c = coder{b: s.c.b[:0]}
-		r.code(&s.c)
-		s.records.add(uint64(r.id), s.c.b)
+		s.packed = r.pack(s.packed[:0])
+		s.records.add(uint64(r.id), s.packed)
 	}
 }
 
 // deliver gives the records to the sink, ordered by number.
-func (s *recordSpool) deliver(sink Sink) error {
-	return s.each(sink.Connection)
-}
-
-// each calls fn for the chosen connections, ordered by number. The next ones are
-// made meanwhile in another goroutine: to print one takes as long.
-func (s *recordSpool) each(fn func(*Connection) error) error {
-	full, free := make(chan *made, madeAhead), make(chan *made, madeAhead)
-	for range madeAhead {
-		free <- new(made)
-	}
-	var broken error
-	go func() {
-		defer close(full)
-		broken = s.make(full, free)
-	}()
-	var err error
-	for m := range full {
-		for i := range m.conns[:m.n] {
-			if err == nil {
-				err = fn(&m.conns[i])
-			}
-		}
-		if err != nil {
-			m.stop = true
-		}
-		free <- m
-	}
-	return cmp.Or(err, broken)
-}
-
-// made is a run of connections that were made from their records.
-type made struct {
-	conns [64]Connection
-	spare [64]map[statemachine.Code]int // their findings, kept for reuse
-	n     int
-	stop  bool // nobody wants more
-}
-
-// madeAhead is how many runs there are.
-const madeAhead = 4
-
-// make makes the chosen connections of their records.
-func (s *recordSpool) make(full, free chan *made) error {
-	cur := s.records.cursor()
-	var r record
-	m := <-free
-	for {
-		id, item, ok := cur.peek()
-		if !ok || m.n == len(m.conns) {
-			full <- m
-			if !ok {
-				return cur.err
-			}
-			if m = <-free; m.stop {
-				return nil
-			}
-			m.n = 0
-		}
-		r.code(&coder{b: item, reading: true})
-		r.id = uint32(id)
-		cur.advance()
-		if !s.chosen.has(r.id) {
-			continue
-		}
-		if s.drops > 0 && r.facts.is&lackedPackets != 0 && r.counts[statemachine.CaptureDrops] == 0 {
-			r.counts[statemachine.CaptureDrops] = 1 // it was over before the capture told
-		}
-		m.spare[m.n] = r.fill(&m.conns[m.n], m.spare[m.n])
-		m.n++
-	}
-}
+func (s *recordSpool) deliver(sink Sink) error { return s.each(sink.Connection, s.preparer) }
 
 // choose asks once for each connection whether it is wanted. It is allowed on
 // a nil spool.
@@ -112,7 +38,7 @@ func (s *recordSpool) choose() error {
 			set.add(c.ID)
 		}
 		return err
-	})
+	}, nil)
 	s.chosen = &set
 	return err
 }
@@ -208,7 +134,7 @@ func (o *Options) spools() *recordSpool {
 	replay := !o.OnePass && o.wants(WantPackets)
 	// In two passes the notes wait until the connections are chosen.
 	waits := o.Choose != nil && !o.OnePass && (replay || o.wants(WantNotes))
-	s := &recordSpool{pick: o.Choose}
+	s := &recordSpool{pick: o.Choose, preparer: o.Prepare}
 	if waits || o.wants(WantConnections) && (replay || !o.AnyOrder) {
 		s.records = newSpool(o.SpoolLimit, o.TempDir)
 	}

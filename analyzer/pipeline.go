@@ -49,6 +49,9 @@ type Options struct {
 	// sink need not be given, in runs of two passes that want neither packets
 	// nor notes; elsewhere it is not asked.
 	Sift Sifter
+	// Prepare, which may be nil, prepares what the sink writes of connections, where
+	// these are given behind the last packet; elsewhere it is not asked.
+	Prepare Preparer
 	// MaxConnections bounds the live connections; no bound when 0.
 	MaxConnections int
 	// MaxMemory bounds the memory of live connections, in octets; no bound

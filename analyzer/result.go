@@ -141,6 +141,7 @@ type Connection struct {
 	Reset                ResetVerdict              // the RST that ended it or the last that tried; At.Packet 0 for none
 	Findings             map[statemachine.Code]int // nil when there are none
 	Evicted              bool                      // written out early because of a limit or a long silence
+	Prepared             []byte                    // by Options.Prepare, else nil
 }
 
 // Capture is the record of the whole input.

@@ -34,7 +34,7 @@ type eventKind uint8
 
 const (
 	noteEvent   eventKind = iota // a note, coded, its connection's number to be put before it
-	recordEvent                  // a connection's record, coded likewise
+	recordEvent                  // a connection's record, packed
 	startEvent                   // where a connection begins, coded likewise
 	filledEvent                  // a connection's record for a sink that takes them in any order: the next of filled
 )
@@ -277,9 +277,7 @@ func (w recordsOf) take(r *record) {
 	s := w.now
 	if w.wants.records {
 		from := len(s.items)
-		w.c = coder{b: s.items}
-		r.code(&w.c)
-		s.items = w.c.b
+		s.items = r.pack(s.items)
 		w.say(recordEvent, 0, r.id, from)
 	}
 	if w.wants.filled {

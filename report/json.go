@@ -33,6 +33,25 @@ func (j *object) key(name string) {
 	j.b = append(j.b, '"', ':')
 }
 
+// lit writes text that spells out what stands between two values, or before the first.
+func (j *object) lit(text string) {
+	j.b = append(j.b, text...)
+	j.comma = text[len(text)-1] != '{'
+}
+
+// num writes text as lit does, and a number.
+func (j *object) num(text string, v uint64) {
+	j.b = strconv.AppendUint(append(j.b, text...), v, 10)
+	j.comma = true
+}
+
+// str writes text as lit does, and a value that is known to need no escape; their quotes
+// are part of this text and the next one.
+func (j *object) str(text, value string) {
+	j.b = append(append(j.b, text...), value...)
+	j.comma = true
+}
+
 // within begins a member that is an object; close ends it.
 func (j *object) within(name string) {
 	j.key(name)

@@ -215,50 +215,79 @@ func (n *ndjson) Tick(statemachine.Time) error { return n.out.flush() }
 
 // Connection writes the record of one connection.
 func (n *ndjson) Connection(c *analyzer.Connection) error {
-	if !n.events.has(ConnectionEvent) {
+	switch {
+	case !n.events.has(ConnectionEvent):
 		return nil
+	case c.Prepared != nil:
+		n.out.b = append(n.out.b, c.Prepared...)
+	default:
+		n.connection(c)
 	}
-	client, server, j := &c.Ends[statemachine.Client], &c.Ends[statemachine.Server], n.begin(ConnectionEvent)
-	j.uint("conn", uint64(c.ID))
-	n.endpoint("client", client.Addr)
-	n.endpoint("server", server.Addr)
-	j.word("client_because", c.Role.String())
-	j.uint("first_packet", c.First.Packet)
-	n.time("first_ts", c.First.Time)
-	j.uint("last_packet", c.Last.Packet)
-	n.time("last_ts", c.Last.Time)
-	n.ends(client, server)
-	j.word("verdict", c.Verdict.String())
-	j.text("verdict_detail", c.Detail)
-	n.counts(c, client, server)
-	n.details(c)
-	j.flag("evicted", c.Evicted)
-	n.end()
 	return n.out.done(n.out.b)
 }
 
-func (n *ndjson) ends(client, server *analyzer.EndpointRecord) {
+// Preparation returns a function that appends the record of a connection; see
+// analyzer.Preparer.
+func (n *ndjson) Preparation() func(b []byte, c *analyzer.Connection) []byte {
+	other := ndjson{events: n.events}
+	return func(b []byte, c *analyzer.Connection) []byte {
+		if !other.events.has(ConnectionEvent) {
+			return b
+		}
+		other.out.b = b
+		other.connection(c)
+		return other.out.b
+	}
+}
+
+// connection appends the record of a connection. What all records have is spelled out:
+// there may be millions of them.
+func (n *ndjson) connection(c *analyzer.Connection) {
+	client, server, j := &c.Ends[statemachine.Client], &c.Ends[statemachine.Server], &n.j
+	j.b = n.out.b
+	j.num(`{"type":"connection","conn":`, uint64(c.ID))
+	j.lit(`,"client":"`)
+	j.b = appendEndpoint(j.b, client.Addr)
+	j.lit(`","server":"`)
+	j.b = appendEndpoint(j.b, server.Addr)
+	j.str(`","client_because":"`, c.Role.String())
+	j.num(`","first_packet":`, c.First.Packet)
+	j.lit(`,"first_ts":"`)
+	j.b = n.stamp.append(j.b, c.First.Time)
+	j.num(`","last_packet":`, c.Last.Packet)
+	j.lit(`,"last_ts":"`)
+	j.b = n.stamp.append(j.b, c.Last.Time)
+	j.lit(`"`)
 	if client.HasISS {
-		n.j.uint("client_iss", uint64(client.ISS))
+		j.num(`,"client_iss":`, uint64(client.ISS))
 	}
 	if server.HasISS {
-		n.j.uint("server_iss", uint64(server.ISS))
+		j.num(`,"server_iss":`, uint64(server.ISS))
 	}
-	n.j.word("client_state", client.State.String())
-	n.j.word("client_certainty", client.Certainty.String())
-	n.j.word("server_state", server.State.String())
-	n.j.word("server_certainty", server.Certainty.String())
+	j.str(`,"client_state":"`, client.State.String())
+	j.str(`","client_certainty":"`, client.Certainty.String())
+	j.str(`","server_state":"`, server.State.String())
+	j.str(`","server_certainty":"`, server.Certainty.String())
+	j.str(`","verdict":"`, c.Verdict.String())
+	j.lit(`","verdict_detail":`)
+	j.b = appendJSONString(j.b, c.Detail)
+	n.counts(c, client, server)
+	n.details(c, client, server)
+	j.flag("evicted", c.Evicted)
+	n.end()
 }
 
 func (n *ndjson) counts(c *analyzer.Connection, client, server *analyzer.EndpointRecord) {
 	j := &n.j
-	n.both("packets", client.Packets, server.Packets)
-	n.both("bytes", client.Bytes, server.Bytes)
-	j.within("retransmissions")
-	n.retransmissions("client", client)
-	n.retransmissions("server", server)
-	j.close()
-	j.within("rtt")
+	j.num(`,"packets":{"client":`, client.Packets)
+	j.num(`,"server":`, server.Packets)
+	j.num(`},"bytes":{"client":`, client.Bytes)
+	j.num(`,"server":`, server.Bytes)
+	j.lit(`},"retransmissions":{"client":{`)
+	n.retransmissions(client)
+	j.lit(`},"server":{`)
+	n.retransmissions(server)
+	j.lit(`}},"rtt":{`)
 	if c.RTTClient != 0 {
 		j.int("client_ns", int64(c.RTTClient))
 	}
@@ -268,31 +297,21 @@ func (n *ndjson) counts(c *analyzer.Connection, client, server *analyzer.Endpoin
 	if c.Tap != analyzer.TapUnknown {
 		j.word("tap", c.Tap.String())
 	}
-	j.close()
-	j.within("findings")
+	j.lit(`},"findings":{`)
 	n.codes = slices.AppendSeq(n.codes[:0], maps.Keys(c.Findings))
 	slices.Sort(n.codes)
 	for _, code := range n.codes {
 		j.uint(code.String(), uint64(c.Findings[code]))
 	}
-	j.close()
+	j.lit(`}`)
 }
 
-func (n *ndjson) both(name string, client, server uint64) {
-	n.j.within(name)
-	n.j.uint("client", client)
-	n.j.uint("server", server)
-	n.j.close()
-}
-
-func (n *ndjson) retransmissions(name string, e *analyzer.EndpointRecord) {
-	n.j.within(name)
+func (n *ndjson) retransmissions(e *analyzer.EndpointRecord) {
 	for kind, k := range e.Retransmissions {
 		if k > 0 {
 			n.j.uint(statemachine.Kind(kind).String(), uint64(k))
 		}
 	}
-	n.j.close()
 }
 
 // Capture writes the last record.

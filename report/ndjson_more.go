@@ -65,7 +65,7 @@ func hindsight(o *analyzer.Observation) statemachine.Marks {
 }
 
 // details writes the members of a connection that tell of its whole life.
-func (n *ndjson) details(c *analyzer.Connection) {
+func (n *ndjson) details(c *analyzer.Connection, client, server *analyzer.EndpointRecord) {
 	j := &n.j
 	if c.Reset.At.Packet != 0 {
 		j.within("reset")
@@ -74,22 +74,29 @@ func (n *ndjson) details(c *analyzer.Connection) {
 		n.resetMembers(&c.Reset)
 		j.close()
 	}
-	sides := [...]statemachine.Side{statemachine.Client, statemachine.Server}
-	for _, m := range [...]struct {
-		name  string
-		write func(*analyzer.EndpointRecord)
-	}{
-		{"time_in_state_ns", n.spent}, {"ack_rtt", n.ackRTT}, {"windows", n.windows}, {"syn_options", n.options}, {"losses", n.losses},
-	} {
-		j.within(m.name)
-		for _, side := range sides {
-			j.within(side.String())
-			m.write(&c.Ends[side])
-			j.close()
-		}
-		j.close()
-	}
-	n.both("in_flight_max", uint64(c.Ends[0].InFlight), uint64(c.Ends[1].InFlight))
+	j.lit(`,"time_in_state_ns":{"client":{`)
+	n.spent(client)
+	j.lit(`},"server":{`)
+	n.spent(server)
+	j.lit(`}},"ack_rtt":{"client":{`)
+	n.ackRTT(client)
+	j.lit(`},"server":{`)
+	n.ackRTT(server)
+	j.lit(`}},"windows":{"client":{`)
+	n.windows(&client.Windows)
+	j.lit(`},"server":{`)
+	n.windows(&server.Windows)
+	j.lit(`}},"syn_options":{"client":{`)
+	n.options(client)
+	j.lit(`},"server":{`)
+	n.options(server)
+	j.lit(`}},"losses":{"client":{`)
+	n.losses(&client.Losses)
+	j.lit(`},"server":{`)
+	n.losses(&server.Losses)
+	j.num(`}},"in_flight_max":{"client":`, uint64(client.InFlight))
+	j.num(`,"server":`, uint64(server.InFlight))
+	j.lit(`}`)
 }
 
 func (n *ndjson) spent(e *analyzer.EndpointRecord) {
@@ -107,23 +114,24 @@ func (n *ndjson) ackRTT(e *analyzer.EndpointRecord) {
 	}
 }
 
-func (n *ndjson) windows(e *analyzer.EndpointRecord) {
-	w := &e.Windows
+func (n *ndjson) windows(w *analyzer.Windows) {
+	j := &n.j
 	if w.HasScale {
-		n.j.uint("scale", uint64(w.Scale))
+		j.uint("scale", uint64(w.Scale))
 	}
 	if w.Known {
-		n.j.uint("min", uint64(w.Least))
-		n.j.uint("max", uint64(w.Most))
+		j.uint("min", uint64(w.Least))
+		j.uint("max", uint64(w.Most))
 	}
-	n.j.uint("zero", uint64(w.Zero))
-	n.j.uint("filled", uint64(w.Full))
+	j.uint("zero", uint64(w.Zero))
+	j.num(`,"filled":`, uint64(w.Full))
 }
 
-func (n *ndjson) losses(e *analyzer.EndpointRecord) {
-	n.j.uint("after_tap", uint64(e.Losses.AfterTap))
-	n.j.uint("before_tap", uint64(e.Losses.BeforeTap))
-	n.j.uint("not_captured", uint64(e.Losses.NotCaptured))
+func (n *ndjson) losses(l *analyzer.Losses) {
+	j := &n.j
+	j.num(`"after_tap":`, uint64(l.AfterTap))
+	j.num(`,"before_tap":`, uint64(l.BeforeTap))
+	j.num(`,"not_captured":`, uint64(l.NotCaptured))
 }
 
 // options writes what a SYN offered.

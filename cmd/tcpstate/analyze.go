@@ -201,6 +201,9 @@ func (o *analyzeOptions) run(ctx context.Context) error {
 	if s, ok := renderer.(analyzer.Sifter); ok && len(codes) == 0 && !o.all {
 		run.Sift = s
 	}
+	if p, ok := renderer.(analyzer.Preparer); ok {
+		run.Prepare = p
+	}
 	passes := 1
 	if run.Wants&analyzer.WantPackets != 0 {
 		passes = 2
