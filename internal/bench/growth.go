@@ -67,7 +67,7 @@ func growthTable(w *bytes.Buffer, what string, points []point, each string, scal
 	for i, p := range points {
 		bytesEach := ""
 		if i > 0 {
-			bytesEach = fmt.Sprintf("%.0f", (p.peak-points[0].peak)*1e6/float64(p.n-points[0].n))
+			bytesEach = fmt.Sprint(int((p.peak - points[0].peak) * 1e6 / float64(p.n-points[0].n)))
 		}
 		fmt.Fprintf(w, "| %d | %.3f s | %.0f %s | %.0f MB | %s |\n", p.n, p.time, p.time/float64(p.n)*scale, unit, p.peak, bytesEach)
 	}
