@@ -3,8 +3,6 @@ package report_test
 import (
 	"bytes"
 	"context"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -19,15 +17,7 @@ import (
 func TestNDJSONPrepared(t *testing.T) {
 	files := captures(t)
 	for _, s := range []capgen.Scene{capgen.Short, capgen.Flood, capgen.HalfOpen} {
-		file := filepath.Join(t.TempDir(), s.String()+".pcap")
-		var b bytes.Buffer
-		if err := s.Write(&b, 5000); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, file)
+		files = append(files, sceneFile(t, s))
 	}
 	prepared := 0
 	for _, file := range files {

@@ -20,15 +20,7 @@ import (
 func TestSummarySifted(t *testing.T) {
 	files := captures(t)
 	for _, s := range []capgen.Scene{capgen.Bulk, capgen.Short, capgen.Flood, capgen.Open, capgen.HalfOpen} {
-		file := filepath.Join(t.TempDir(), s.String()+".pcap")
-		var b bytes.Buffer
-		if err := s.Write(&b, 5000); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, file)
+		files = append(files, sceneFile(t, s))
 	}
 	// Together they have more connections of many kinds than the table has rows.
 	files = append(files, strings.Join(files, string(filepath.ListSeparator)))
@@ -48,6 +40,20 @@ func TestSummarySifted(t *testing.T) {
 	if heldBack < 10 {
 		t.Errorf("records were held back in %d runs only", heldBack)
 	}
+}
+
+// sceneFile writes 5000 packets of a scene and returns the name of the file.
+func sceneFile(t *testing.T, s capgen.Scene) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := s.Write(&b, 5000); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), s.String()+".pcap")
+	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // summaryOf returns the summary of captures, and whether every connection's
