@@ -116,26 +116,26 @@ func (r *resolution) provesThirdACK(y Side, p int) bool {
 	if !e.flags.Has(ACK) || e.flags.Has(SYN) {
 		return false
 	}
-	x := &r.ends[y.Peer()]
-	if r.tells(y, p) && x.is(hasISS) && r.synEnd(y.Peer()).Less(e.ack) {
+	if end, ok := r.synEnd(y.Peer()); ok && r.tells(y, p) && end.Less(e.ack) {
 		return true
 	}
 	return !e.isRST() && (e.is(payload) || e.isFIN() && !r.ends[y].is(synMissing)) && r.c.flags&(fastOpen|bothOpened) == 0
 }
 
 // synEnd returns the number behind the SYN of x and the data on it that were
-// acknowledged with it.
-func (r *resolution) synEnd(x Side) Seq {
-	end := r.ends[x].iss.Add(1)
-	if r.c.flags&fastOpen == 0 {
-		return end
+// acknowledged with it. Where the SYN was not captured, its SYN-ACK tells.
+func (r *resolution) synEnd(x Side) (end Seq, ok bool) {
+	e := &r.ends[x]
+	end, ok = e.iss.Add(1), e.is(hasISS)
+	if ok && r.c.flags&fastOpen == 0 {
+		return end, true
 	}
 	for i := range r.log {
-		if e := &r.log[i]; e.side() != x && e.live() && e.isSYNACK() && end.Less(e.ack) {
-			end = e.ack
+		if e := &r.log[i]; e.side() != x && e.live() && e.isSYNACK() && (!ok || end.Less(e.ack)) {
+			end, ok = e.ack, true
 		}
 	}
-	return end
+	return end, ok
 }
 
 // departRST applies the departure of a RST (RFC 9293 §3.10.5, §3.10.7.1). One
