@@ -1,8 +1,6 @@
 package analyzer
 
-import (
-	"errors"
-)
+import "errors"
 
 // recordSpool keeps the records of ended connections by their numbers and, for
 // a second pass, where each of them begins.
